@@ -1,0 +1,45 @@
+//! Builds the C shim, and keeps a second libperl out of the extension.
+//!
+//! `libperl-sys` asks the linker for `-lperl`. An extension must not carry or pull in a libperl of its own: the perl
+//! that loads it provides every symbol, and a statically linked perl would end up with two interpreters. So an empty
+//! `libperl.a` stands first in the link search path; `t/00-load.t` checks the outcome.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("libperl.a"), b"!<arch>\n").expect("OUT_DIR is writable");
+    println!("cargo::rustc-link-search=native={}", out.display());
+
+    println!("cargo::rerun-if-env-changed=PERL");
+    println!("cargo::rerun-if-changed=shim");
+    let perl = env::var_os("PERL").unwrap_or_else(|| "perl".into());
+    let config = perl_config(Path::new(&perl));
+    let mut build = cc::Build::new();
+    build.file("shim/shim.c").warnings(false);
+    for flag in config.ccflags.split_whitespace() {
+        build.flag(flag);
+    }
+    build.include(Path::new(&config.archlib).join("CORE"));
+    build.compile("memorycached_shim");
+}
+
+struct PerlConfig {
+    ccflags: String,
+    archlib: String,
+}
+
+fn perl_config(perl: &Path) -> PerlConfig {
+    let output = Command::new(perl)
+        .args(["-MConfig", "-e", r#"print "$Config{ccflags}\n$Config{archlibexp}\n""#])
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {}: {error}", perl.display()));
+    let text = String::from_utf8(output.stdout).expect("Config prints text");
+    let mut lines = text.lines().map(str::to_owned);
+    match (lines.next(), lines.next()) {
+        (Some(ccflags), Some(archlib)) => PerlConfig { ccflags, archlib },
+        _ => panic!("{} did not tell its Config", perl.display()),
+    }
+}

@@ -1,0 +1,498 @@
+#include "shim.h"
+
+/* ---- methods ------------------------------------------------------------------------------------------------- */
+
+#define MC_MAX_ARGS 8
+
+XS_INTERNAL(mc_method)
+{
+    dXSARGS;
+    mc_outcome outcome = { MC_VALUE, NULL, NULL };
+    SV *args[MC_MAX_ARGS];
+    I32 given = items < MC_MAX_ARGS ? items : MC_MAX_ARGS;
+    I32 i;
+
+    /* Copied, for a callback may move the stack. */
+    for (i = 0; i < given; i++)
+        args[i] = ST(i);
+    DPTR2FPTR(mc_body, XSANY.any_dptr)(aTHX_ args, given, &outcome);
+
+    if (outcome.warnings) {
+        SSize_t n;
+        sv_2mortal((SV *)outcome.warnings);
+        if (outcome.end == MC_CROAK)
+            sv_2mortal(outcome.value);
+        for (n = 0; n <= av_len(outcome.warnings); n++)
+            warn_sv(*av_fetch(outcome.warnings, n, 0));
+        if (outcome.end == MC_CROAK)
+            SvREFCNT_inc_simple_void_NN(outcome.value);
+    }
+    switch (outcome.end) {
+    case MC_CROAK:
+        croak_sv(sv_2mortal(outcome.value));
+        break;
+    case MC_SUPER: {
+        I32 count;
+        PUSHMARK(PL_stack_base + ax - 1);
+        PL_stack_sp = PL_stack_base + ax + items - 1;
+        count = call_sv(outcome.value, GIMME_V);
+        XSRETURN(count);
+    }
+    case MC_LEAVE:
+        JMPENV_JUMP(2);
+        break;
+    default:
+        break;
+    }
+    if (!outcome.value)
+        XSRETURN_EMPTY;
+    if (items == 0) {
+        SP = PL_stack_base + ax - 1;
+        EXTEND(SP, 1);
+    }
+    ST(0) = outcome.value;
+    XSRETURN(1);
+}
+
+void mc_define(pTHX_ const char *name, mc_body body)
+{
+    CV *cv = newXS(name, mc_method, __FILE__);
+    CvXSUBANY(cv).any_dptr = FPTR2DPTR(void (*)(void *), body);
+}
+
+/* ---- guarded calls: what may run Perl code, and so may die or exit --------------------------------------------- */
+
+typedef void (*mc_operation)(pTHX_ void *argument);
+
+typedef struct {
+    mc_operation operation;
+    void *argument;
+} mc_call;
+
+XS_INTERNAL(mc_guarded)
+{
+    dXSARGS;
+    mc_call *call = INT2PTR(mc_call *, SvIVX(ST(0)));
+    PERL_UNUSED_VAR(items);
+    call->operation(aTHX_ call->argument);
+    XSRETURN_EMPTY;
+}
+
+#define MY_CXT_KEY "Apache::Session::Memorycached::_guts"
+typedef struct {
+    CV *guarded;
+    void *state;
+} my_cxt_t;
+START_MY_CXT
+
+static int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error)
+{
+    dMY_CXT;
+    dJMPENV;
+    mc_call call;
+    int jump;
+    int volatile status = MC_OK;
+
+    call.operation = operation;
+    call.argument = argument;
+    JMPENV_PUSH(jump);
+    if (jump == 0) {
+        dSP;
+        ENTER;
+        SAVETMPS;
+        save_scalar(PL_errgv); /* $@ belongs to the caller */
+        PUSHMARK(SP);
+        XPUSHs(sv_2mortal(newSViv(PTR2IV(&call))));
+        PUTBACK;
+        call_sv((SV *)MY_CXT.guarded, G_EVAL | G_DISCARD | G_VOID);
+        if (SvTRUE_NN(ERRSV)) {
+            *error = newSVsv(ERRSV);
+            status = MC_DIED;
+        }
+        FREETMPS;
+        LEAVE;
+    } else {
+        status = MC_EXITED;
+    }
+    JMPENV_POP;
+    return status;
+}
+
+typedef struct {
+    SV *sv;
+    SV *out;
+    const char *bytes;
+    STRLEN len;
+    int flag;
+} mc_scalar;
+
+static void do_signals(pTHX_ void *argument)
+{
+    PERL_UNUSED_ARG(argument);
+    PERL_ASYNC_CHECK();
+}
+
+int mc_signals(pTHX_ SV **error)
+{
+    if (!PL_sig_pending)
+        return MC_OK;
+    return mc_guard(aTHX_ do_signals, NULL, error);
+}
+
+static void do_copy(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    a->out = newSVsv(a->sv);
+}
+
+/* A copy of sv, after its get magic. */
+int mc_copy(pTHX_ SV *sv, SV **copy, SV **error)
+{
+    mc_scalar a = { sv, NULL, NULL, 0, 0 };
+    int status = mc_guard(aTHX_ do_copy, &a, error);
+    *copy = a.out;
+    return status;
+}
+
+static void do_string(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    STRLEN len;
+    const char *bytes = SvPV(a->sv, len);
+    a->out = newSVpvn_flags(bytes, len, SvUTF8(a->sv));
+}
+
+/* A new plain string of what sv is in string context. */
+int mc_string(pTHX_ SV *sv, SV **string, SV **error)
+{
+    mc_scalar a = { sv, NULL, NULL, 0, 0 };
+    int status = mc_guard(aTHX_ do_string, &a, error);
+    *string = a.out;
+    return status;
+}
+
+static void do_free(pTHX_ void *argument)
+{
+    SvREFCNT_dec((SV *)argument);
+}
+
+/* Gives up sv, which may run a DESTROY. */
+int mc_free(pTHX_ SV *sv, SV **error)
+{
+    return mc_guard(aTHX_ do_free, sv, error);
+}
+
+static void do_weaken(pTHX_ void *argument)
+{
+    sv_rvweaken((SV *)argument);
+}
+
+/* Makes the reference weak, which may be the end of its target. */
+int mc_weaken(pTHX_ SV *reference, SV **error)
+{
+    return mc_guard(aTHX_ do_weaken, reference, error);
+}
+
+static void do_sever(pTHX_ void *argument)
+{
+    SV *sv = (SV *)argument;
+    switch (SvTYPE(sv)) {
+    case SVt_PVAV:
+        av_clear((AV *)sv);
+        break;
+    case SVt_PVHV:
+        hv_clear((HV *)sv);
+        break;
+    default:
+        if (SvROK(sv))
+            sv_unref_flags(sv, SV_IMMEDIATE_UNREF);
+        break;
+    }
+}
+
+/* Empties a container or a reference. */
+int mc_sever(pTHX_ SV *sv, SV **error)
+{
+    return mc_guard(aTHX_ do_sever, sv, error);
+}
+
+static void do_overloaded(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    a->flag = Gv_AMG((HV *)a->sv) ? 1 : 0;
+}
+
+/* Whether the class overloads an operator. */
+int mc_overloaded(pTHX_ HV *stash, int *overloaded, SV **error)
+{
+    mc_scalar a = { (SV *)stash, NULL, NULL, 0, 0 };
+    int status;
+    if (!HvAMAGIC(stash)) {
+        *overloaded = 0;
+        return MC_OK;
+    }
+    status = mc_guard(aTHX_ do_overloaded, &a, error);
+    *overloaded = a.flag;
+    return status;
+}
+
+static void do_matches(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    REGEXP *rx = SvRX(a->sv);
+    a->flag = rx && pregexec(rx, SvPVX(a->out), SvEND(a->out), SvPVX(a->out), 0, a->out, 1) ? 1 : 0;
+}
+
+/* Whether the regular expression sv (qr//) matches the string. */
+int mc_matches(pTHX_ SV *sv, SV *string, int *matches, SV **error)
+{
+    mc_scalar a = { sv, string, NULL, 0, 0 };
+    int status = mc_guard(aTHX_ do_matches, &a, error);
+    *matches = a.flag;
+    return status;
+}
+
+int mc_is_regexp(pTHX_ SV *sv)
+{
+    return SvRXOK(sv) ? 1 : 0;
+}
+
+typedef struct {
+    HV *hv;
+    SV *key;
+    SV *value;
+    int action;
+    void *out;
+} mc_hash_call;
+
+static void do_hash(pTHX_ void *argument)
+{
+    mc_hash_call *a = (mc_hash_call *)argument;
+    a->out = hv_common(a->hv, a->key, NULL, 0, 0, a->action, a->value, 0);
+}
+
+/* hv_common on a hash or with a key that may run Perl code or refuse (tied, restricted, overloaded). */
+int mc_hash(pTHX_ HV *hv, SV *key, int action, SV *value, void **out, SV **error)
+{
+    mc_hash_call a = { hv, key, value, action, NULL };
+    int status = mc_guard(aTHX_ do_hash, &a, error);
+    *out = a.out;
+    return status;
+}
+
+typedef struct {
+    CV *cv;
+    SV **args;
+    I32 items;
+    SV *out;
+} mc_sub_call;
+
+static void do_call(pTHX_ void *argument)
+{
+    mc_sub_call *a = (mc_sub_call *)argument;
+    dSP;
+    I32 i, count;
+    ENTER;
+    SAVETMPS;
+    PUSHMARK(SP);
+    EXTEND(SP, a->items);
+    for (i = 0; i < a->items; i++)
+        PUSHs(a->args[i]);
+    PUTBACK;
+    count = call_sv((SV *)a->cv, G_SCALAR);
+    SPAGAIN;
+    a->out = count > 0 ? newSVsv(POPs) : newSV(0);
+    PUTBACK;
+    FREETMPS;
+    LEAVE;
+}
+
+/* Calls cv in scalar context; *out is an owned copy of what it returned. */
+int mc_call_sub(pTHX_ CV *cv, SV **args, I32 items, SV **out, SV **error)
+{
+    mc_sub_call a = { cv, args, items, NULL };
+    int status = mc_guard(aTHX_ do_call, &a, error);
+    *out = a.out;
+    return status;
+}
+
+/* ---- native values behind Perl objects -------------------------------------------------------------------------- */
+
+extern void mc_native_free(void *native);
+extern void *mc_native_clone(void *native);
+
+static int native_free(pTHX_ SV *sv, MAGIC *mg)
+{
+    PERL_UNUSED_ARG(sv);
+    if (mg->mg_ptr)
+        mc_native_free(mg->mg_ptr);
+    mg->mg_ptr = NULL;
+    return 0;
+}
+
+#ifdef USE_ITHREADS
+static int native_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param)
+{
+    PERL_UNUSED_ARG(param);
+    if (mg->mg_ptr)
+        mg->mg_ptr = (char *)mc_native_clone(mg->mg_ptr);
+    return 0;
+}
+#endif
+
+static MGVTBL native_vtbl = {
+    NULL, NULL, NULL, NULL, native_free, NULL,
+#ifdef USE_ITHREADS
+    native_dup,
+#else
+    NULL,
+#endif
+    NULL
+};
+
+void mc_native_attach(pTHX_ SV *sv, void *native)
+{
+    MAGIC *mg = sv_magicext(sv, NULL, PERL_MAGIC_ext, &native_vtbl, NULL, 0);
+    mg->mg_ptr = (char *)native;
+#ifdef USE_ITHREADS
+    mg->mg_flags |= MGf_DUP;
+#endif
+}
+
+void *mc_native_of(SV *sv)
+{
+    MAGIC *mg = SvTYPE(sv) >= SVt_PVMG ? mg_findext(sv, PERL_MAGIC_ext, &native_vtbl) : NULL;
+    return mg ? mg->mg_ptr : NULL;
+}
+
+/* ---- macros as functions -------------------------------------------------------------------------------------------- */
+
+void mc_bless(pTHX_ SV *sv, HV *stash)
+{
+    SV *reference = newRV_inc(sv);
+    sv_bless(reference, stash);
+    SvREFCNT_dec_NN(reference);
+}
+
+/* Whether objects of the class can only be made by its own constructor (perl 5.38's class). */
+int mc_is_class(pTHX_ HV *stash)
+{
+#ifdef HvSTASH_IS_CLASS
+    return HvSTASH_IS_CLASS(stash) ? 1 : 0;
+#else
+    PERL_UNUSED_ARG(stash);
+    return 0;
+#endif
+}
+
+const char *mc_stash_name(pTHX_ HV *stash, STRLEN *len)
+{
+    const char *name = HvNAME_get(stash);
+    *len = name ? (STRLEN)HvNAMELEN_get(stash) : 0;
+    return name;
+}
+
+int mc_is_utf8(const char *bytes, STRLEN len)
+{
+    return is_utf8_string((const U8 *)bytes, len) ? 1 : 0;
+}
+
+int mc_is_tied(SV *sv, int how)
+{
+    return SvRMAGICAL(sv) && mg_find(sv, how) ? 1 : 0;
+}
+
+/* Whether accessing sv does more than it says: any magic but what extensions keep there and weak references. */
+int mc_is_active(SV *sv)
+{
+    MAGIC *mg;
+    for (mg = SvMAGIC(sv); mg; mg = mg->mg_moremagic)
+        if (mg->mg_type != PERL_MAGIC_ext && mg->mg_type != PERL_MAGIC_backref && mg->mg_type != PERL_MAGIC_rhash)
+            return 1;
+    return 0;
+}
+
+int mc_is_bool(SV *sv)
+{
+#ifdef SvIsBOOL
+    dTHX;
+    return SvIsBOOL(sv) ? 1 : 0;
+#else
+    PERL_UNUSED_ARG(sv);
+    return 0;
+#endif
+}
+
+SV *mc_undef(pTHX)
+{
+    return &PL_sv_undef;
+}
+
+SV *mc_yes(pTHX)
+{
+    return &PL_sv_yes;
+}
+
+SV *mc_no(pTHX)
+{
+    return &PL_sv_no;
+}
+
+SV *mc_placeholder(pTHX)
+{
+    return &PL_sv_placeholder;
+}
+
+/* ---- the interpreter's own state --------------------------------------------------------------------------------- */
+
+extern void mc_state_free(void *state);
+
+void *mc_state(pTHX)
+{
+    dMY_CXT;
+    return MY_CXT.state;
+}
+
+void mc_state_set(pTHX_ void *state)
+{
+    dMY_CXT;
+    MY_CXT.state = state;
+}
+
+static void at_exit(pTHX_ void *unused)
+{
+    dMY_CXT;
+    void *state = MY_CXT.state;
+    PERL_UNUSED_ARG(unused);
+    MY_CXT.state = NULL;
+    if (state)
+        mc_state_free(state);
+}
+
+XS_INTERNAL(mc_clone)
+{
+    dXSARGS;
+    MY_CXT_CLONE;
+    PERL_UNUSED_VAR(items);
+    MY_CXT.state = NULL; /* a thread opens its own connections */
+    MY_CXT.guarded = get_cv("Apache::Session::Memorycached::_guarded", 0);
+    call_atexit(at_exit, NULL);
+    XSRETURN_EMPTY;
+}
+
+extern void mc_define_all(pTHX);
+
+/* Called by boot_Apache__Session__Memorycached, which Rust exports. */
+void mc_boot(pTHX_ CV *cv)
+{
+    dXSARGS;
+    MY_CXT_INIT;
+    PERL_UNUSED_VAR(items);
+    PERL_UNUSED_VAR(cv);
+    MY_CXT.state = NULL;
+    MY_CXT.guarded = newXS("Apache::Session::Memorycached::_guarded", mc_guarded, __FILE__);
+    newXS("Apache::Session::Memorycached::CLONE", mc_clone, __FILE__);
+    mc_define_all(aTHX);
+    call_atexit(at_exit, NULL);
+    XSRETURN_YES;
+}

@@ -1,0 +1,34 @@
+/* What C does for the Rust side of the extension: macros as functions, and calls that may die as a status.
+ * Nothing here decides anything. The Rust declarations are in src/shim.rs; the two must agree. */
+#ifndef MEMORYCACHED_SHIM_H
+#define MEMORYCACHED_SHIM_H
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+
+/* How a native method ends. Whatever leaves by a longjmp leaves from C, after Rust has returned. */
+enum mc_end {
+    MC_VALUE,  /* return `value`, borrowed or mortal; NULL returns the empty list */
+    MC_CROAK,  /* die with `value`, which is owned */
+    MC_SUPER,  /* call the CV `value` with the same arguments and return what it returns */
+    MC_LEAVE   /* a callback called exit: go on leaving */
+};
+
+typedef struct {
+    int end;
+    SV *value;
+    AV *warnings; /* owned, or NULL: warned in order before the method ends */
+} mc_outcome;
+
+typedef void (*mc_body)(pTHX_ SV **args, I32 items, mc_outcome *outcome);
+
+/* How a guarded call ended. */
+enum mc_status {
+    MC_OK,
+    MC_DIED,  /* *error is owned */
+    MC_EXITED /* exit was called: every Rust frame returns, then MC_LEAVE */
+};
+
+#endif

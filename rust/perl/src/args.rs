@@ -1,0 +1,313 @@
+//! The arguments of `tie`, read from the hash that the caller gave. The hash itself is never changed.
+
+use std::time::Duration;
+
+use session::{Config, Conflict, Target};
+
+use crate::classes::Classes;
+use crate::error::{Error, Result};
+use crate::hash::Hash;
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+
+/// Every argument that we know, for the hint about one that we don't.
+const KNOWN: [&str; 25] = [
+    "servers",
+    "local",
+    "timeout",
+    "ttl",
+    "sliding",
+    "updateOnly",
+    "principal",
+    "namespace",
+    "no_rehash",
+    "compress_threshold",
+    "connect_timeout",
+    "io_timeout",
+    "conflict",
+    "missing",
+    "on_error",
+    "local_ttl",
+    "classes",
+    "IDLength",
+    "lock_timeout",
+    "lock_ttl",
+    "Transaction",
+    "ketama_points",
+    "secret",
+    "max_depth",
+    "max_size",
+];
+
+/// Who asks, which decides on some defaults.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// `tie` on our own class.
+    Tie,
+    /// A store in an object of another class: `populate`, `Apache::Session::Flex`. Its arguments are not all ours,
+    /// and it expects a missing session to die.
+    Foreign,
+}
+
+/// What to do about an id that has no session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Missing {
+    Empty,
+    Die,
+}
+
+/// What to do when a server fails while a session is opened or saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnError {
+    Die,
+    Warn,
+}
+
+/// The arguments, checked. `classes` is not among them: it is Perl's data, and is read where it is needed.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) config: Config,
+    pub(crate) principal: Option<String>,
+    pub(crate) id_length: usize,
+    pub(crate) update_only: bool,
+    pub(crate) missing: Missing,
+    pub(crate) on_error: OnError,
+    pub(crate) limits: storable::Limits,
+}
+
+impl Options {
+    /// Reads the arguments. Unknown ones of our own class are told in `warnings`.
+    pub(crate) fn read(perl: Perl, args: Hash, caller: Caller, warnings: &mut Vec<String>) -> Result<Options> {
+        let mut options = Options {
+            config: Config::default(),
+            principal: None,
+            id_length: 32,
+            update_only: false,
+            missing: if caller == Caller::Tie { Missing::Empty } else { Missing::Die },
+            on_error: OnError::Die,
+            limits: storable::Limits::default(),
+        };
+        // `ttl` is another name for `timeout` and wins, wherever it stands in the hash.
+        let mut ttl = None;
+        // SAFETY: `expect_plain` says that the hash is not tied; nothing below changes it.
+        let entries = unsafe { expect_plain(args)?.entries() };
+        for entry in entries {
+            // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
+            let (name, value) = unsafe { (crate::freeze::key_text(entry), Scalar::from_raw((*entry).he_valu.hent_val)) };
+            let argument = Argument { perl, name: &name, value };
+            match &*name {
+                "servers" => {
+                    if let Some(target) = argument.target()? {
+                        options.config.servers = target;
+                    }
+                }
+                "local" => options.config.local = argument.target()?,
+                "timeout" => options.config.expiry = argument.seconds()?.filter(|&seconds| seconds > 0),
+                "ttl" => ttl = argument.seconds()?.filter(|&seconds| seconds > 0),
+                "sliding" => options.config.sliding = argument.truth()?,
+                "updateOnly" => options.update_only = argument.truth()?,
+                "principal" => options.principal = argument.name_of_key()?,
+                "namespace" => options.config.namespace = value.to_bytes(perl)?,
+                "no_rehash" => options.config.no_rehash = argument.truth()?,
+                "compress_threshold" => {
+                    options.config.compress_threshold = argument.count()?.filter(|&bytes| bytes > 0);
+                }
+                "connect_timeout" => argument.duration(&mut options.config.connect_timeout)?,
+                "io_timeout" => argument.duration(&mut options.config.io_timeout)?,
+                "conflict" => {
+                    options.config.conflict = argument.one_of(&[
+                        ("merge", Conflict::Merge),
+                        ("overwrite", Conflict::Overwrite),
+                        ("die", Conflict::Die),
+                    ])?;
+                }
+                "missing" => {
+                    options.missing = argument.one_of(&[("empty", Missing::Empty), ("die", Missing::Die)])?;
+                }
+                "on_error" => {
+                    options.on_error = argument.one_of(&[("die", OnError::Die), ("warn", OnError::Warn)])?;
+                }
+                "local_ttl" => options.config.local_ttl = argument.seconds()?.filter(|&seconds| seconds > 0),
+                "classes" => {
+                    Classes::from_argument(perl, value)?;
+                }
+                "IDLength" => {
+                    if let Some(length) = argument.count()? {
+                        if !(1..=128).contains(&length) {
+                            return Err(argument.refuse("a number of hex digits from 1 to 128"));
+                        }
+                        options.id_length = length;
+                    }
+                }
+                "lock_timeout" | "lock_ttl" => {
+                    argument.seconds()?;
+                }
+                "max_depth" => {
+                    if let Some(depth) = argument.count()? {
+                        options.limits.max_depth = depth;
+                    }
+                }
+                "max_size" => {
+                    if let Some(size) = argument.count()? {
+                        options.limits.max_size = size;
+                    }
+                }
+                "Transaction" | "secret" | "ketama_points" => {
+                    if caller == Caller::Tie && value.is_true(perl)? {
+                        return Err(Error::text(format!("argument {name}: not yet in this release")));
+                    }
+                }
+                _ if caller == Caller::Tie => warnings.push(unknown(&name)),
+                _ => {}
+            }
+        }
+        if ttl.is_some() {
+            options.config.expiry = ttl;
+        }
+        Ok(options)
+    }
+}
+
+fn expect_plain(args: Hash) -> Result<Hash> {
+    if args.is_tied() {
+        return Err(Error::text("the arguments are in a tied hash; takes a plain one"));
+    }
+    Ok(args)
+}
+
+/// One argument, and what its value can be taken as. An undefined value is as good as none.
+struct Argument<'a> {
+    perl: Perl,
+    name: &'a str,
+    value: Scalar,
+}
+
+impl Argument<'_> {
+    fn refuse(&self, takes: &str) -> Error {
+        let given = match self.value.string(self.perl) {
+            Err(error) => return error,
+            Ok(_) if !self.value.is_defined() => "undef".to_owned(),
+            Ok((bytes, _)) => format!("'{}'", bytes.escape_ascii()),
+        };
+        Error::text(format!("argument {}: takes {takes}, not {given}", self.name))
+    }
+
+    fn truth(&self) -> Result<bool> {
+        self.value.is_true(self.perl)
+    }
+
+    fn number(&self, takes: &str) -> Result<Option<f64>> {
+        if !self.value.is_defined() {
+            return Ok(None);
+        }
+        match self.value.to_number(self.perl)? {
+            Ok(number) if number >= 0.0 => Ok(Some(number)),
+            _ => Err(self.refuse(takes)),
+        }
+    }
+
+    fn seconds(&self) -> Result<Option<u64>> {
+        Ok(self.number("a number of seconds")?.map(|seconds| seconds as u64))
+    }
+
+    fn count(&self) -> Result<Option<usize>> {
+        Ok(self.number("a number, 0 or more")?.map(|count| count as usize))
+    }
+
+    fn duration(&self, slot: &mut Duration) -> Result<()> {
+        const TAKES: &str = "a number of seconds above 0, at most 86400";
+        match self.number(TAKES)? {
+            None => Ok(()),
+            Some(seconds) if seconds > 0.0 && seconds <= 86400.0 => {
+                *slot = Duration::from_secs_f64(seconds);
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(TAKES)),
+        }
+    }
+
+    fn name_of_key(&self) -> Result<Option<String>> {
+        if !self.value.is_defined() {
+            return Ok(None);
+        }
+        let name = self.value.to_text(self.perl)?;
+        match &*name {
+            "" => Ok(None),
+            "_session_id" => Err(self.refuse("the name of a key of the session, such as uid")),
+            _ => Ok(Some(name)),
+        }
+    }
+
+    fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T> {
+        let text = self.value.to_text(self.perl)?;
+        match choices.iter().find(|(name, _)| *name == text) {
+            Some(&(_, choice)) => Ok(choice),
+            None => {
+                let names: Vec<&str> = choices.iter().map(|&(name, _)| name).collect();
+                Err(self.refuse(&names.join(" or ")))
+            }
+        }
+    }
+
+    /// Servers as Cache::Memcached takes them (`host:port`, `[ 'host:port', weight ]`, a socket's path), and as
+    /// Cache::Memcached::Fast does (`{ address => …, weight => … }`).
+    fn target(&self) -> Result<Option<Target>> {
+        const TAKES: &str = "a reference to an array of host:port, [ 'host:port', weight ] or socket paths";
+        if !self.value.is_defined() {
+            return Ok(None);
+        }
+        let Some(list) = self.value.array() else { return Err(self.refuse(TAKES)) };
+        let mut servers = Vec::with_capacity(list.len());
+        for entry in list.iter() {
+            let entry = entry.ok_or_else(|| self.refuse(TAKES))?;
+            let (address, weight) = if let Some(pair) = entry.array() {
+                (pair.get(0), pair.get(1))
+            } else if let Some(hash) = entry.hash() {
+                (hash.get(self.perl, "address"), hash.get(self.perl, "weight"))
+            } else {
+                (Some(entry), None)
+            };
+            let address = address.ok_or_else(|| self.refuse(TAKES))?.to_text(self.perl)?;
+            let weight = match weight.filter(|weight| weight.is_defined()) {
+                None => 1,
+                Some(weight) => match weight.to_number(self.perl)? {
+                    Ok(number) if number >= 0.0 && number.fract() == 0.0 => number as u32,
+                    _ => {
+                        let name = self.name;
+                        return Err(Error::text(format!("argument {name}: the weight of {address} takes a whole number")));
+                    }
+                },
+            };
+            servers.push((address, weight));
+        }
+        Ok(Some(Target::parse(self.name, &servers)?))
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = KNOWN
+        .iter()
+        .map(|known| (distance(&known.to_lowercase(), &name.to_lowercase()), known))
+        .min()
+        .filter(|&(distance, known)| distance <= known.len() / 2);
+    match nearest {
+        Some((_, known)) => format!("unknown argument {name}; did you mean {known}?"),
+        None => format!("unknown argument {name}"),
+    }
+}
+
+/// How many letters have to be changed, added or left out (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,609 @@
+//! Perl values to Storable's bytes: [`freeze`], a walk that feeds a [`storable::Writer`].
+//!
+//! The walk goes straight over the SVs, with a stack of its own, so depth costs heap and never the thread's stack.
+//! A value needs to be remembered by its address only when something else may lead to it again: when it has more
+//! than one owner, or a weak reference. Everything else is written and forgotten.
+
+use std::collections::HashMap;
+use std::ffi::c_int;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ptr;
+
+use libperl_sys::{self as sys, AV, HE, HV, SV, svtype, thx};
+use storable::{HashFlags, KeyFlags, Options, Order, RefKind, Writer};
+
+use crate::error::{Error, Result};
+use crate::hash::{Entries, Hash};
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+use crate::shim;
+
+/// What a freezing may do, and how its bytes are laid out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freeze {
+    /// The header and the byte order.
+    pub(crate) format: Options,
+    /// Sort the keys of hashes: `$Storable::canonical`.
+    pub(crate) canonical: bool,
+    /// How many arrays, hashes and references may be open at once; what is written can be read back.
+    pub(crate) max_depth: usize,
+}
+
+/// The frozen image of `root`: a hash, an array or a scalar, not a reference to it.
+pub(crate) fn freeze(perl: Perl, root: Scalar, how: &Freeze) -> Result<Vec<u8>> {
+    let mut walk = Walk {
+        perl,
+        how: *how,
+        writer: Writer::with_buffer(&how.format, Vec::with_capacity(512)),
+        seen: HashMap::default(),
+        classes: Vec::new(),
+        frames: Vec::new(),
+        // SAFETY: the immortals of the interpreter that called us.
+        undef: unsafe { shim::mc_undef(perl.raw()) },
+        // SAFETY: as above.
+        placeholder: unsafe { shim::mc_placeholder(perl.raw()) },
+    };
+    walk.run(root.raw())?;
+    Ok(walk.writer.finish())
+}
+
+/// Addresses are spread already; one multiplication is enough.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only addresses are hashed");
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        let mixed = (address as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+/// An open container.
+enum Frame {
+    Array { array: *mut AV, next: usize, len: usize, depth: usize },
+    Hash { entries: Sequence, entry: *mut HE, flagged: bool, restricted: bool, depth: usize },
+}
+
+/// The order in which the entries of a hash are written.
+enum Sequence {
+    Perl(Entries),
+    Sorted(std::vec::IntoIter<*mut HE>),
+}
+
+impl Iterator for Sequence {
+    type Item = *mut HE;
+
+    #[inline]
+    fn next(&mut self) -> Option<*mut HE> {
+        match self {
+            Sequence::Perl(entries) => entries.next(),
+            Sequence::Sorted(entries) => entries.next(),
+        }
+    }
+}
+
+/// What is known of a class that was met.
+#[derive(Clone, Copy)]
+struct Class {
+    stash: *mut HV,
+    overloaded: bool,
+    /// It has a STORABLE_freeze hook.
+    hook: bool,
+}
+
+struct Walk {
+    perl: Perl,
+    how: Freeze,
+    writer: Writer,
+    seen: HashMap<usize, u64, BuildHasherDefault<AddressHasher>>,
+    classes: Vec<Class>,
+    frames: Vec<Frame>,
+    undef: *mut SV,
+    placeholder: *mut SV,
+}
+
+impl Walk {
+    fn run(&mut self, root: *mut SV) -> Result<()> {
+        let mut next = Some((root, 0));
+        while let Some((value, depth)) = next {
+            self.value(value, depth)?;
+            next = self.step()?;
+        }
+        Ok(())
+    }
+
+    /// The next value in the open containers, innermost first; closes those that are done.
+    #[inline]
+    fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
+        loop {
+            let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+            match frame {
+                Frame::Array { array, next, len, depth } => {
+                    // An array that shrank under the walk (by a tie or an overload) ends there.
+                    while *next < *len {
+                        let index = *next;
+                        *next += 1;
+                        // SAFETY: the array is alive, held by the graph; the fill is read anew.
+                        let element = unsafe { element(*array, index) };
+                        if element.is_null() {
+                            self.writer.sv_undef();
+                        } else if element == self.undef {
+                            self.writer.elem_undef();
+                        } else {
+                            return Ok(Some((element, *depth)));
+                        }
+                    }
+                }
+                Frame::Hash { entries, entry, flagged, restricted, depth } => {
+                    if !entry.is_null() {
+                        // SAFETY: the value of this entry was just written; the hash is as it was.
+                        unsafe { write_key(&mut self.writer, *entry, *flagged, *restricted, self.placeholder)? };
+                    }
+                    for found in entries.by_ref() {
+                        // SAFETY: an entry of a live hash.
+                        let value = unsafe { (*found).he_valu.hent_val };
+                        if value == self.placeholder {
+                            if *flagged {
+                                self.writer.sv_undef();
+                                // SAFETY: as above.
+                                unsafe { write_key(&mut self.writer, found, true, *restricted, self.placeholder)? };
+                            }
+                            continue;
+                        }
+                        *entry = found;
+                        return Ok(Some((value, *depth)));
+                    }
+                }
+            }
+            self.frames.pop();
+        }
+    }
+
+    /// Writes one value; a container is opened and left on the stack.
+    #[inline]
+    fn value(&mut self, value: *mut SV, depth: usize) -> Result<()> {
+        let (mut sv, mut depth) = (value, depth);
+        loop {
+            // SAFETY: every value that the walk comes to is alive, held by the graph under the root.
+            let flags = unsafe { (*sv).sv_flags };
+            if sv == self.undef {
+                self.writer.sv_undef();
+                return Ok(());
+            }
+            // SAFETY: as above.
+            if unsafe { may_come_again(sv, flags) } {
+                let number = self.writer.number();
+                match self.seen.entry(sv.addr()) {
+                    std::collections::hash_map::Entry::Occupied(former) => {
+                        self.writer.object(*former.get());
+                        return Ok(());
+                    }
+                    std::collections::hash_map::Entry::Vacant(slot) => {
+                        slot.insert(number);
+                    }
+                }
+            }
+            if flags & sys::SVs_OBJECT != 0 {
+                // SAFETY: an object has a class.
+                let stash = unsafe { sys::SvSTASH(sv) };
+                self.bless(stash)?;
+            }
+            let kind = flags & sys::SVTYPEMASK;
+            if kind < svtype::SVt_PVAV as u32 && flags & sys::SVf_ROK != 0 && kind != svtype::SVt_REGEXP as u32 {
+                if kind >= svtype::SVt_PVMG as u32 {
+                    self.check_scalar(sv)?;
+                }
+                depth += 1;
+                self.check_depth(depth)?;
+                // SAFETY: SVf_ROK promises a target.
+                let target = unsafe { sys::SvRV(sv) };
+                let weak = flags & sys::SVprv_WEAKREF != 0;
+                let overloaded = self.is_overloaded(target)?;
+                self.writer.reference(RefKind { weak, overloaded });
+                sv = target;
+                continue;
+            }
+            return self.referent(sv, flags, kind, depth);
+        }
+    }
+
+    /// Writes a value that is no reference.
+    #[inline]
+    fn referent(&mut self, sv: *mut SV, flags: u32, kind: u32, depth: usize) -> Result<()> {
+        if kind < svtype::SVt_PVMG as u32 && kind != svtype::SVt_INVLIST as u32 {
+            return self.scalar(sv, flags);
+        }
+        if kind == svtype::SVt_PVHV as u32 {
+            return self.hash(sv, depth + 1);
+        }
+        if kind == svtype::SVt_PVAV as u32 {
+            return self.array(sv, depth + 1);
+        }
+        if kind == svtype::SVt_PVMG as u32 || kind == svtype::SVt_PVLV as u32 {
+            self.check_scalar(sv)?;
+            return self.scalar(sv, flags);
+        }
+        let what = if kind == svtype::SVt_PVCV as u32 {
+            "a code reference"
+        } else if kind == svtype::SVt_REGEXP as u32 {
+            "a regular expression"
+        } else if kind == svtype::SVt_PVGV as u32 {
+            "a glob or a file handle"
+        } else if kind == svtype::SVt_PVIO as u32 {
+            "an I/O handle"
+        } else {
+            "a value of perl's own"
+        };
+        Err(unsupported(what))
+    }
+
+    #[inline]
+    fn scalar(&mut self, sv: *mut SV, flags: u32) -> Result<()> {
+        let defined = sys::SVf_OK;
+        if flags & defined == 0 {
+            self.writer.undef();
+            return Ok(());
+        }
+        if self.how.format.booleans {
+            // SAFETY: looks at a live scalar.
+            if unsafe { shim::mc_is_bool(sv) } != 0 {
+                // SAFETY: a defined boolean is a string.
+                self.writer.boolean(unsafe { string(sv) } == b"1");
+                return Ok(());
+            }
+        }
+        if flags & sys::SVf_POK != 0 {
+            if flags & sys::SVs_RMG != 0 {
+                self.vstring(sv)?;
+            }
+            // SAFETY: POK promises a buffer; the bytes are written before anything else happens.
+            let bytes = unsafe { string(sv) };
+            if flags & sys::SVf_UTF8 != 0 {
+                self.writer.text(bytes);
+            } else {
+                self.writer.bytes(bytes);
+            }
+            return Ok(());
+        }
+        // SAFETY: neither magical nor a reference: perl's own conversions, which run no code.
+        unsafe { self.number(sv, flags) };
+        Ok(())
+    }
+
+    /// What a string that is a v-string has before it: the literal it was made from.
+    fn vstring(&mut self, sv: *mut SV) -> Result<()> {
+        // SAFETY: the magic of a live scalar holds the literal.
+        unsafe {
+            let magic = thx::Perl_mg_find(self.perl.raw(), sv, c_int::from(b'V'));
+            if magic.is_null() {
+                return Ok(());
+            }
+            let literal = std::slice::from_raw_parts((*magic).mg_ptr.cast::<u8>(), (*magic).mg_len as usize);
+            Ok(self.writer.vstring(literal)?)
+        }
+    }
+
+    /// A number, in the form that Storable chooses: an integer where the scalar publicly is one or is a double of
+    /// integral value below 2**53, else a double, which in network order is perl's text for it. What is neither
+    /// publicly (tainted values) is text.
+    ///
+    /// # Safety
+    /// `sv` is a live number without magic.
+    unsafe fn number(&mut self, sv: *mut SV, flags: u32) {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        // SAFETY: as promised to this function.
+        unsafe {
+            if flags & sys::SVf_IOK != 0 {
+                let integer = thx::Perl_sv_2iv_flags(self.perl.raw(), sv, 0) as i64;
+                if flags & sys::SVf_IVisUV == 0 || integer >= 0 && sys::SvUVX(sv) <= sys::IV::MAX as sys::UV {
+                    return self.writer.integer(integer);
+                }
+            } else if flags & sys::SVf_NOK != 0 {
+                let value = thx::Perl_sv_2nv_flags(self.perl.raw(), sv, 0);
+                if value.abs() < EXACT && value.fract() == 0.0 {
+                    return self.writer.integer(value as i64);
+                }
+                if self.how.format.order == Order::Native {
+                    return self.writer.double(value);
+                }
+            }
+            self.formatted(sv);
+        }
+    }
+
+    /// Writes a number as perl's text for it, without leaving the text in the scalar.
+    ///
+    /// # Safety
+    /// `sv` is a live number without magic.
+    unsafe fn formatted(&mut self, sv: *mut SV) {
+        // SAFETY: a copy of a plain number; its text is written before it goes.
+        unsafe {
+            let copy = thx::Perl_newSVsv_flags(self.perl.raw(), sv, 0);
+            let mut len = 0;
+            let start = thx::Perl_sv_2pv_flags(self.perl.raw(), copy, &mut len, 0);
+            self.writer.bytes(std::slice::from_raw_parts(start.cast::<u8>(), len));
+            sys::Perl_SvREFCNT_dec(self.perl.raw(), copy);
+        }
+    }
+
+    fn array(&mut self, sv: *mut SV, depth: usize) -> Result<()> {
+        self.check_depth(depth)?;
+        self.check_tied(sv, b'P', "a tied array")?;
+        let array = sv.cast::<AV>();
+        // SAFETY: alive, held by the graph.
+        let len = unsafe { crate::array::Array::from_raw(array) }.len();
+        self.writer.array(len);
+        self.frames.push(Frame::Array { array, next: 0, len, depth });
+        Ok(())
+    }
+
+    fn hash(&mut self, sv: *mut SV, depth: usize) -> Result<()> {
+        self.check_depth(depth)?;
+        self.check_tied(sv, b'P', "a tied hash")?;
+        // SAFETY: alive, held by the graph, and not tied.
+        unsafe {
+            let flags = (*sv).sv_flags;
+            let restricted = flags & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0;
+            let flagged = restricted || flags & sys::SVphv_HASKFLAGS != 0;
+            let hash = Hash::from_raw(sv.cast());
+            if flags & sys::SVf_OOK == 0 && hash.len() > 1 && !self.how.canonical {
+                // Fixes the order, so that it is the one that `each` and Storable will see, too.
+                thx::Perl_hv_iterinit(self.perl.raw(), sv.cast());
+            }
+            let entries = if self.how.canonical {
+                Sequence::Sorted(self.sorted(hash).into_iter())
+            } else {
+                Sequence::Perl(hash.entries())
+            };
+            if flagged {
+                let len = if restricted { hash.len() } else { visible(self.perl, hash) };
+                self.writer.flag_hash(len, HashFlags { flagged, restricted });
+            } else {
+                self.writer.hash(visible(self.perl, hash));
+            }
+            self.frames.push(Frame::Hash { entries, entry: ptr::null_mut(), flagged, restricted, depth });
+        }
+        Ok(())
+    }
+
+    /// The entries by the bytes of their keys, as Storable sorts them.
+    ///
+    /// # Safety
+    /// The hash is plain and stays as it is.
+    unsafe fn sorted(&self, hash: Hash) -> Vec<*mut HE> {
+        // SAFETY: as promised to this function.
+        unsafe {
+            let mut entries: Vec<*mut HE> = hash.entries().collect();
+            entries.sort_by(|&a, &b| compare_keys(a, b));
+            entries
+        }
+    }
+
+    fn bless(&mut self, stash: *mut HV) -> Result<()> {
+        let class = self.class(stash)?;
+        let name = self.class_name(stash)?;
+        if class.hook {
+            let name = String::from_utf8_lossy(name);
+            return Err(unsupported(&format!("an object of class {name}, which has a STORABLE_freeze hook")));
+        }
+        Ok(self.writer.bless(name)?)
+    }
+
+    fn class_name<'a>(&self, stash: *mut HV) -> Result<&'a [u8]> {
+        let mut len = 0;
+        // SAFETY: a live class, which has its name for as long as it lives.
+        unsafe {
+            let start = shim::mc_stash_name(self.perl.raw(), stash, &mut len);
+            if start.is_null() {
+                return Err(unsupported("an object whose class was deleted"));
+            }
+            Ok(std::slice::from_raw_parts(start.cast::<u8>(), len))
+        }
+    }
+
+    /// What there is to know about a class, looked up once.
+    fn class(&mut self, stash: *mut HV) -> Result<Class> {
+        if let Some(class) = self.classes.iter().find(|class| class.stash == stash) {
+            return Ok(*class);
+        }
+        let (mut overloaded, mut error): (c_int, _) = (0, ptr::null_mut());
+        // SAFETY: a live class; the shim guards the look-up of its operators.
+        let status = unsafe { shim::mc_overloaded(self.perl.raw(), stash, &mut overloaded, &mut error) };
+        self.perl.status(status, error)?;
+        // SAFETY: looks up only.
+        let hook =
+            unsafe { thx::Perl_gv_fetchmethod_autoload(self.perl.raw(), stash, c"STORABLE_freeze".as_ptr(), 0) };
+        let class = Class { stash, overloaded: overloaded != 0, hook: !hook.is_null() };
+        self.classes.push(class);
+        Ok(class)
+    }
+
+    #[inline]
+    fn is_overloaded(&mut self, target: *mut SV) -> Result<bool> {
+        // SAFETY: the target of a live reference; an object has a class.
+        let stash = unsafe {
+            if (*target).sv_flags & sys::SVs_OBJECT == 0 {
+                return Ok(false);
+            }
+            sys::SvSTASH(target)
+        };
+        Ok(self.class(stash)?.overloaded)
+    }
+
+    fn check_depth(&self, depth: usize) -> Result<()> {
+        if depth > self.how.max_depth {
+            let limit = self.how.max_depth;
+            return Err(Error::text(format!("can't store a value nested more than {limit} levels deep")));
+        }
+        Ok(())
+    }
+
+    /// A scalar whose type allows magic: neither tied nor an element of something tied.
+    fn check_scalar(&self, sv: *mut SV) -> Result<()> {
+        // SAFETY: alive, held by the graph.
+        if unsafe { (*sv).sv_flags } & sys::SVs_RMG == 0 {
+            return Ok(());
+        }
+        self.check_tied(sv, b'q', "a tied scalar")?;
+        self.check_tied(sv, b'p', "an element of a tied variable")?;
+        self.check_tied(sv, b'r', "a regular expression")
+    }
+
+    fn check_tied(&self, sv: *mut SV, how: u8, what: &str) -> Result<()> {
+        // SAFETY: looks through the magic of a live value.
+        if unsafe { (*sv).sv_flags & sys::SVs_RMG != 0 && shim::mc_is_tied(sv, c_int::from(how)) != 0 } {
+            return Err(unsupported(what));
+        }
+        Ok(())
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::text(format!("can't store {what}"))
+}
+
+/// Whether the walk may come to this value again.
+///
+/// # Safety
+/// `sv` is alive.
+#[inline]
+unsafe fn may_come_again(sv: *mut SV, flags: u32) -> bool {
+    // SAFETY: as promised to this function. Weak references leave their mark in the magic of their target, in
+    // the auxiliary part of a hash.
+    unsafe {
+        if (*sv).sv_refcnt > 1 {
+            return true;
+        }
+        let kind = flags & sys::SVTYPEMASK;
+        if kind < svtype::SVt_PVMG as u32 {
+            return false;
+        }
+        if kind == svtype::SVt_PVHV as u32 && flags & sys::SVf_OOK != 0 && !(*sys::HvAUX(sv)).xhv_backreferences.is_null() {
+            return true;
+        }
+        !sys::SvMAGIC(sv).is_null()
+    }
+}
+
+/// The element at `index`, null where there is none.
+///
+/// # Safety
+/// The array is alive.
+#[inline]
+unsafe fn element(array: *mut AV, index: usize) -> *mut SV {
+    // SAFETY: as promised to this function; the index is checked against the fill.
+    unsafe {
+        let sv = array.cast::<SV>();
+        if (index as isize) > (*(*sv).sv_any.cast::<sys::XPVAV>()).xav_fill {
+            return ptr::null_mut();
+        }
+        *(*sv).sv_u.svu_array.add(index)
+    }
+}
+
+/// The buffer of a string.
+///
+/// # Safety
+/// `sv` is alive, has POKp, and is not changed while the slice is used.
+#[inline]
+unsafe fn string<'a>(sv: *mut SV) -> &'a [u8] {
+    // SAFETY: as promised to this function.
+    unsafe { std::slice::from_raw_parts((*sv).sv_u.svu_pv.cast::<u8>(), (*(*sv).sv_any.cast::<sys::XPV>()).xpv_cur) }
+}
+
+/// The key of an entry, and the flags that perl keeps behind it.
+///
+/// # Safety
+/// An entry of a live hash that is not tied.
+#[inline]
+unsafe fn key_of<'a>(entry: *mut HE) -> (&'a [u8], u8) {
+    // SAFETY: a key is its bytes, a NUL and a byte of flags.
+    unsafe {
+        let hek = (*entry).hent_hek;
+        let start = (&raw const (*hek).hek_key).cast::<u8>();
+        let len = (*hek).hek_len as usize;
+        (std::slice::from_raw_parts(start, len), *start.add(len + 1))
+    }
+}
+
+/// The key of an entry as text.
+///
+/// # Safety
+/// An entry of a live hash that is not tied.
+pub(crate) unsafe fn key_text(entry: *mut HE) -> String {
+    // SAFETY: as promised to this function.
+    let (key, flags) = unsafe { key_of(entry) };
+    if u32::from(flags) & sys::HVhek_UTF8 != 0 {
+        return String::from_utf8_lossy(key).into_owned();
+    }
+    key.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// # Safety
+/// An entry of a live hash that is not tied.
+#[inline]
+unsafe fn write_key(
+    writer: &mut Writer,
+    entry: *mut HE,
+    flagged: bool,
+    restricted: bool,
+    placeholder: *mut SV,
+) -> Result<()> {
+    // SAFETY: as promised to this function.
+    let (key, perl_flags) = unsafe { key_of(entry) };
+    if !flagged {
+        return Ok(writer.key(key)?);
+    }
+    let mut flags = KeyFlags::NONE;
+    if u32::from(perl_flags) & sys::HVhek_UTF8 != 0 {
+        flags = flags | KeyFlags::UTF8;
+    }
+    if u32::from(perl_flags) & sys::HVhek_WASUTF8 != 0 {
+        flags = flags | KeyFlags::WAS_UTF8;
+    }
+    // SAFETY: as promised to this function.
+    let value = unsafe { (*entry).he_valu.hent_val };
+    if value == placeholder {
+        flags = flags | KeyFlags::PLACEHOLDER;
+    // SAFETY: as promised to this function.
+    } else if restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
+        flags = flags | KeyFlags::LOCKED;
+    }
+    Ok(writer.flag_key(key, flags)?)
+}
+
+/// By character, as `sort` does.
+///
+/// # Safety
+/// Entries of a live hash that is not tied.
+unsafe fn compare_keys(a: *mut HE, b: *mut HE) -> std::cmp::Ordering {
+    // SAFETY: as promised to this function.
+    let ((a, a_flags), (b, b_flags)) = unsafe { (key_of(a), key_of(b)) };
+    let is_utf8 = |flags: u8| u32::from(flags) & sys::HVhek_UTF8 != 0;
+    match (is_utf8(a_flags), is_utf8(b_flags)) {
+        (true, false) => a.cmp(&upgraded(b)),
+        (false, true) => upgraded(a).as_slice().cmp(b),
+        _ => a.cmp(b),
+    }
+}
+
+fn upgraded(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes()
+}
+
+/// How many keys a hash shows: all but the placeholders of a restricted one.
+///
+/// # Safety
+/// A live hash that is not tied.
+unsafe fn visible(perl: Perl, hash: Hash) -> usize {
+    // SAFETY: as promised to this function.
+    hash.len() - unsafe { sys::HvPLACEHOLDERS_get(perl.raw(), hash.raw().cast()) } as usize
+}

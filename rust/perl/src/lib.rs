@@ -1,0 +1,103 @@
+//! The Perl extension behind `Apache::Session::Memorycached`.
+//!
+//! Perl loads this library and calls [`boot_Apache__Session__Memorycached`], which defines the methods listed at the end of
+//! this file. From there:
+//!
+//! - `tie`, `store`: the methods, one function each; `object`: the hash with Apache::Session's keys that they work on
+//! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
+//! - `args`, `classes`: the arguments of `tie`
+//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`
+//! - `wait`: signals that come while a server is waited for
+//! - `perl`, `scalar`, `array`, `hash`, `call`, `error`: Perl's types as small handles, and the way in and out
+//! - `shim`: the C side, which has no logic
+//!
+//! Two rules keep Rust and Perl apart. What can run Perl code (magic, overloading, `DESTROY`, signal handlers) goes through
+//! a guarded call of the shim and comes back as an [`Error`](error::Error). And a method never dies in Rust: it returns an
+//! outcome, every value on its stack is dropped, and the shim croaks.
+
+#![warn(missing_docs)]
+
+mod args;
+mod array;
+mod call;
+mod classes;
+mod codec;
+mod error;
+mod freeze;
+mod hash;
+mod life;
+mod object;
+mod perl;
+mod scalar;
+mod shim;
+mod state;
+mod store;
+mod thaw;
+mod tie;
+mod wait;
+
+use libperl_sys::{CV, PerlInterpreter, SV};
+
+/// What Perl's XSLoader calls.
+///
+/// # Safety
+/// Called by perl, as XSLoader does.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "the name is XSLoader's")]
+pub unsafe extern "C" fn boot_Apache__Session__Memorycached(perl: *mut PerlInterpreter, cv: *mut CV) {
+    // SAFETY: passed on as it came.
+    unsafe { shim::mc_boot(perl, cv) }
+}
+
+/// Defines each native method under its Perl name.
+macro_rules! methods {
+    ($($name:literal => $method:path,)*) => {
+        /// Called by the shim at boot.
+        #[unsafe(no_mangle)]
+        extern "C" fn mc_define_all(perl: *mut PerlInterpreter) {
+            $({
+                extern "C" fn body(
+                    perl: *mut PerlInterpreter,
+                    args: *const *mut SV,
+                    items: i32,
+                    outcome: *mut shim::Outcome,
+                ) {
+                    call::run($method, perl, args, items, outcome);
+                }
+                // SAFETY: the name ends in a NUL; the body is a function of this library.
+                unsafe { shim::mc_define(perl, concat!($name, "\0").as_ptr().cast(), body) };
+            })*
+        }
+    };
+}
+
+methods! {
+    "Apache::Session::Memorycached::TIEHASH" => tie::tiehash,
+    "Apache::Session::Memorycached::FETCH" => tie::fetch,
+    "Apache::Session::Memorycached::STORE" => tie::store,
+    "Apache::Session::Memorycached::EXISTS" => tie::exists,
+    "Apache::Session::Memorycached::DELETE" => tie::delete,
+    "Apache::Session::Memorycached::CLEAR" => tie::clear,
+    "Apache::Session::Memorycached::FIRSTKEY" => tie::firstkey,
+    "Apache::Session::Memorycached::NEXTKEY" => tie::nextkey,
+    "Apache::Session::Memorycached::SCALAR" => tie::scalar,
+    "Apache::Session::Memorycached::UNTIE" => tie::untie,
+    "Apache::Session::Memorycached::DESTROY" => tie::destroy,
+    "Apache::Session::Memorycached::restore" => tie::restore,
+    "Apache::Session::Memorycached::save" => tie::save,
+    "Apache::Session::Memorycached::populate" => tie::populate,
+    "Apache::Session::Memorycached::serialize" => tie::serialize,
+    "Apache::Session::Memorycached::unserialize" => tie::unserialize,
+    "Apache::Session::Memorycached::regenerate_id" => tie::regenerate_id,
+    "Apache::Session::Store::Memorycached::new" => store::new,
+    "Apache::Session::Store::Memorycached::insert" => store::insert,
+    "Apache::Session::Store::Memorycached::update" => store::update,
+    "Apache::Session::Store::Memorycached::materialize" => store::materialize,
+    "Apache::Session::Store::Memorycached::remove" => store::remove,
+    "Apache::Session::Store::Memorycached::close" => store::close,
+    "Apache::Session::Memorycached::Storable::freeze" => codec::native_freeze,
+    "Apache::Session::Memorycached::Storable::nfreeze" => codec::nfreeze,
+    "Apache::Session::Memorycached::Storable::thaw" => codec::thaw,
+    "Apache::Session::Memorycached::Storable::dclone" => codec::dclone,
+    "Apache::Session::Generate::Memorycached::_hex_digits" => tie::hex_digits,
+}

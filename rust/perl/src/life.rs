@@ -1,0 +1,251 @@
+//! One session from the time it is opened: [`Session`], the native value behind the Perl objects.
+//!
+//! It knows what was read and under which version, so that a save can tell what changed since. It holds no Perl data
+//! but its arguments; the session's hash stays where Apache::Session keeps it.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use session::{Body, Encoding, Id, Loaded, Outcome, Principal};
+
+use crate::args::{OnError, Options};
+use crate::error::{Error, Result};
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+use crate::shim;
+use crate::state::{self, SharedStore};
+use crate::wait::Signals;
+
+/// What is known about the session in the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Known {
+    /// Nothing yet.
+    Nothing,
+    /// Its id was made here, and nothing is stored under it.
+    Fresh,
+    /// It was read or written under [`Session::base`].
+    Stored,
+    /// There is none under the id that was asked for: nothing may be stored there.
+    Missing,
+    /// It could not be read, and `on_error` says to go on without it.
+    Failed,
+}
+
+/// The native side of one tied session.
+pub(crate) struct Session {
+    pub(crate) options: Options,
+    pub(crate) known: Known,
+    /// The session was emptied as a whole, so its next save replaces what others stored, too.
+    pub(crate) cleared: bool,
+    id: Option<Id>,
+    base: Option<Loaded>,
+    store: Option<SharedStore>,
+}
+
+/// Several Perl objects may share one session: the tied object and its store.
+pub(crate) type SharedSession = Rc<RefCell<Session>>;
+
+impl Session {
+    pub(crate) fn new(options: Options) -> Session {
+        Session { options, known: Known::Nothing, cleared: false, id: None, base: None, store: None }
+    }
+
+    /// Runs one operation on the store, with signals handled while it waits.
+    fn with_store<T>(
+        &mut self,
+        perl: Perl,
+        work: impl FnOnce(&mut session::Store, Option<&Loaded>, &mut Signals) -> session::Result<T>,
+    ) -> Result<T> {
+        let shared = match &self.store {
+            Some(store) => store.clone(),
+            None => self.store.insert(state::store(perl, &self.options.config)?).clone(),
+        };
+        let mut signals = Signals::new(perl);
+        let result = match shared.try_borrow_mut() {
+            Ok(mut store) => work(&mut store, self.base.as_ref(), &mut signals),
+            // A signal handler came while the same store waits.
+            Err(_) => work(&mut state::lone_store(&self.options.config)?.borrow_mut(), self.base.as_ref(), &mut signals),
+        };
+        signals.outcome(result)
+    }
+
+    /// Reads the session; its bytes and how they are encoded are in [`Session::base`] after that. `false`: there is none.
+    pub(crate) fn load(&mut self, perl: Perl, id: &Id, warnings: &mut Vec<String>) -> Result<bool> {
+        let loaded = self.with_store(perl, |store, _, wait| store.load(id, wait));
+        let loaded = self.forgive(loaded, warnings)?;
+        self.id = Some(id.clone());
+        self.cleared = false;
+        match loaded {
+            None => self.known = Known::Failed,
+            Some(None) => self.known = Known::Missing,
+            Some(Some(loaded)) => {
+                self.known = Known::Stored;
+                self.base = Some(loaded);
+                return Ok(true);
+            }
+        }
+        self.base = None;
+        Ok(false)
+    }
+
+    /// What was last read or written.
+    pub(crate) fn base(&self) -> Option<&Loaded> {
+        self.base.as_ref()
+    }
+
+    pub(crate) fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
+    }
+
+    /// The id belongs to a session that starts here.
+    pub(crate) fn begin(&mut self, id: Id) {
+        self.id = Some(id);
+        self.known = Known::Fresh;
+        self.base = None;
+    }
+
+    /// Stores a new session; there must be none under its id.
+    pub(crate) fn insert(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        warnings: &mut Vec<String>,
+    ) -> Result<()> {
+        let stored = self.with_store(perl, |store, _, wait| store.insert(id, body, principal, wait));
+        match self.forgive(stored, warnings)? {
+            Some(base) => {
+                self.base = Some(base);
+                self.known = Known::Stored;
+            }
+            None => self.known = Known::Failed,
+        }
+        self.id = Some(id.clone());
+        Ok(())
+    }
+
+    /// Saves the session under `id`: against what was read, if that was under this id.
+    pub(crate) fn save(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        mut body: Body,
+        principal: Option<&Principal>,
+        warnings: &mut Vec<String>,
+    ) -> Result<()> {
+        let same_id = self.id.as_ref() == Some(id);
+        if self.known == Known::Fresh && same_id {
+            return self.insert(perl, id, body, principal, warnings);
+        }
+        body.whole = self.cleared;
+        let saved = self.with_store(perl, |store, base, wait| {
+            store.save(id, base.filter(|_| same_id), body, principal, wait)
+        });
+        let Some(saved) = self.forgive(saved, warnings)? else { return Ok(()) };
+        self.id = Some(id.clone());
+        self.cleared = false;
+        match saved.outcome {
+            Outcome::Stored | Outcome::Merged { .. } => {
+                self.known = Known::Stored;
+                self.base = saved.base;
+            }
+            Outcome::Dropped => {
+                warnings.push(format!("session {id}: was deleted by another request; this one's changes are dropped"));
+                self.known = Known::Missing;
+                self.base = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `body` says something else than what was last read or written.
+    pub(crate) fn differs(&self, id: &Id, body: &[u8]) -> Result<bool> {
+        match &self.base {
+            Some(base) if base.encoding == Encoding::Storable => {
+                let same = storable::same(&base.body, body, &self.options.limits)
+                    .map_err(|error| Error::Storable(error).in_session(id))?;
+                Ok(!same)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Deletes the session.
+    pub(crate) fn delete(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        principal: Option<&Principal>,
+        warnings: &mut Vec<String>,
+    ) -> Result<()> {
+        let deleted = self.with_store(perl, |store, _, wait| store.delete(id, principal, wait));
+        self.forgive(deleted, warnings)?;
+        self.known = Known::Missing;
+        self.base = None;
+        Ok(())
+    }
+
+    /// Deletes the id that the session had before.
+    pub(crate) fn retire(&mut self, perl: Perl, former: &Id, warnings: &mut Vec<String>) -> Result<()> {
+        let deleted = self.with_store(perl, |store, _, wait| store.delete(former, None, wait));
+        self.forgive(deleted, warnings)?;
+        Ok(())
+    }
+
+    /// `on_error => 'warn'` turns a server's failure into a warning and `None`. What Perl code threw stays.
+    fn forgive<T>(&self, result: Result<T>, warnings: &mut Vec<String>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Session(error)) if self.options.on_error == OnError::Warn && is_servers(&error) => {
+                warnings.push(error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a server, or the way to it, is at fault, and not the session or the caller.
+fn is_servers(error: &session::Error) -> bool {
+    !(error.is_argument() || error.is_interrupted() || error.is_corrupt() || error.is_conflict() || error.is_exists())
+}
+
+/// Puts a session behind a Perl object.
+pub(crate) fn attach(perl: Perl, object: Scalar, session: &SharedSession) {
+    let native = Box::into_raw(Box::new(session.clone()));
+    // SAFETY: the object owns the pointer from here; the shim gives it to mc_native_free when the object goes.
+    unsafe { shim::mc_native_attach(perl.raw(), object.raw(), native.cast()) };
+}
+
+/// The session behind a Perl object, if it has one.
+pub(crate) fn behind(object: Scalar) -> Option<SharedSession> {
+    let native = object.native().cast::<SharedSession>();
+    // SAFETY: null, or what `attach` put there, alive as long as the object.
+    unsafe { native.as_ref() }.cloned()
+}
+
+/// Called by the shim when an object goes.
+#[unsafe(no_mangle)]
+extern "C" fn mc_native_free(native: *mut c_void) {
+    // SAFETY: the pointer that `attach` made.
+    drop(unsafe { Box::from_raw(native.cast::<SharedSession>()) });
+}
+
+/// Called by the shim when a thread starts: a copy for it, which shares nothing with the original.
+#[unsafe(no_mangle)]
+extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
+    // SAFETY: what `attach` put there; the parent thread is the one that clones, so nothing else uses it.
+    let original = unsafe { &*native.cast::<SharedSession>() };
+    let original = original.borrow();
+    let copy = Session {
+        options: original.options.clone(),
+        known: original.known,
+        cleared: original.cleared,
+        id: original.id.clone(),
+        base: original.base.clone(),
+        store: None,
+    };
+    Box::into_raw(Box::new(Rc::new(RefCell::new(copy)))).cast()
+}

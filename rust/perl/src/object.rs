@@ -1,0 +1,252 @@
+//! The object behind a tied session: a hash with Apache::Session's keys, whose methods are partly ours, partly its own.
+
+use std::ffi::CStr;
+
+use libperl_sys::{CV, thx};
+use session::{Id, Principal};
+
+use crate::args::{Caller, Options};
+use crate::classes::Classes;
+use crate::error::{Error, Result};
+use crate::freeze::{Freeze, freeze};
+use crate::hash::Hash;
+use crate::life::{self, Session, SharedSession};
+use crate::perl::{Owned, Perl};
+use crate::scalar::Scalar;
+use crate::shim;
+use crate::thaw::thaw;
+
+/// Apache::Session's bits in `status`.
+pub(crate) const NEW: i64 = 1;
+pub(crate) const MODIFIED: i64 = 2;
+pub(crate) const DELETED: i64 = 4;
+pub(crate) const SYNCED: i64 = 8;
+/// Ours: a reference into the session was handed out, so it may change without a `STORE`.
+pub(crate) const LENT: i64 = 16;
+
+pub(crate) const CLASS: &str = "Apache::Session::Memorycached";
+const STORE_CLASS: &str = "Apache::Session::Store::Memorycached";
+const LOCK_CLASS: &str = "Apache::Session::Lock::Memorycached";
+
+/// The subs that `populate` puts into an object, beside its store and its lock.
+const SUBS: [(&str, &CStr); 4] = [
+    ("generate", c"Apache::Session::Generate::Memorycached::generate"),
+    ("validate", c"Apache::Session::Generate::Memorycached::validate"),
+    ("serialize", c"Apache::Session::Memorycached::serialize"),
+    ("unserialize", c"Apache::Session::Memorycached::unserialize"),
+];
+
+/// An object with Apache::Session's keys, of our class or of any other.
+#[derive(Clone, Copy)]
+pub(crate) struct Object {
+    pub(crate) perl: Perl,
+    pub(crate) hash: Hash,
+}
+
+impl Object {
+    /// What `populate` does: gives the object its store, its lock and its subs. Returns the session behind them.
+    pub(crate) fn populate(self, warnings: &mut Vec<String>) -> Result<SharedSession> {
+        let (perl, hash) = (self.perl, self.hash);
+        let session = self.open(self.caller(), warnings)?;
+        hash.set(perl, "object_store", store_object(perl, &session))?;
+        hash.set(perl, "lock_manager", blessed(perl, LOCK_CLASS))?;
+        for (key, name) in SUBS {
+            let sub = perl.sub(name).ok_or_else(|| Error::text(format!("{name:?} is not defined")))?;
+            // SAFETY: a sub is a scalar to perl.
+            let sub = unsafe { Scalar::from_raw(sub.cast()) };
+            hash.set(perl, key, perl.reference(sub))?;
+        }
+        Ok(session)
+    }
+
+    /// A session with the arguments of this object.
+    pub(crate) fn open(self, caller: Caller, warnings: &mut Vec<String>) -> Result<SharedSession> {
+        let options = match self.hash.get(self.perl, "args").filter(|args| args.is_defined()) {
+            Some(args) => Options::read(self.perl, args.expect_hash("args")?, caller, warnings)?,
+            None => {
+                let none = self.perl.hash();
+                // SAFETY: a new hash, alive until the end of this block.
+                let none_hash = unsafe { Hash::from_raw(none.scalar().raw().cast()) };
+                Options::read(self.perl, none_hash, caller, warnings)?
+            }
+        };
+        Ok(SharedSession::new(Session::new(options).into()))
+    }
+
+    /// Whether the object is of our class or a class of its own.
+    fn caller(self) -> Caller {
+        let class = format!("{CLASS}\0");
+        let object = self.perl.reference(self.hash.scalar());
+        // SAFETY: looks at the ancestry of the object's class; `class` ends in a NUL.
+        let ours = unsafe { thx::Perl_sv_derived_from(self.perl.raw(), object.scalar().raw(), class.as_ptr().cast()) };
+        if ours { Caller::Tie } else { Caller::Foreign }
+    }
+
+    /// The session behind this object, or behind its store.
+    pub(crate) fn session(self) -> Option<SharedSession> {
+        life::behind(self.hash.scalar()).or_else(|| {
+            let store = self.hash.get(self.perl, "object_store")?.target()?;
+            life::behind(store)
+        })
+    }
+
+    /// Whether saving and restoring is all ours: our store, and our serializer.
+    pub(crate) fn is_native(self) -> bool {
+        let store = self.hash.get(self.perl, "object_store").and_then(Scalar::target);
+        // During global destruction the store may be gone already; ours is behind the object, too.
+        let ours = match store {
+            Some(store) => life::behind(store).is_some(),
+            None => life::behind(self.hash.scalar()).is_some(),
+        };
+        ours && self.serializer() == Serializer::Ours
+    }
+
+    /// Whose serializer the object has.
+    pub(crate) fn serializer(self) -> Serializer {
+        let sub = self.hash.get(self.perl, "serialize").and_then(Scalar::code);
+        let is = |name: &CStr| sub.is_some() && self.perl.sub(name) == sub;
+        if is(c"Apache::Session::Memorycached::serialize") {
+            Serializer::Ours
+        } else if is(c"Apache::Session::Serialize::Storable::serialize") {
+            Serializer::Storable
+        } else {
+            Serializer::Other
+        }
+    }
+
+    pub(crate) fn status(self) -> i64 {
+        self.hash.get(self.perl, "status").map_or(0, |status| status.plain_integer(self.perl))
+    }
+
+    pub(crate) fn set_status(self, status: i64) -> Result<()> {
+        self.hash.set(self.perl, "status", self.perl.integer(status))
+    }
+
+    /// The hash that the session's user sees.
+    pub(crate) fn data(self) -> Result<Hash> {
+        match self.hash.get(self.perl, "data").and_then(Scalar::hash) {
+            Some(data) if !data.is_tied() => Ok(data),
+            Some(_) => Err(Error::text("the session's data is a tied hash; takes a plain one")),
+            None => Err(Error::text("the session has no data")),
+        }
+    }
+
+    pub(crate) fn set_data(self, data: Owned) -> Result<()> {
+        self.hash.set(self.perl, "data", self.perl.reference_to(data))
+    }
+
+    /// New data: nothing but the id, or nothing at all.
+    pub(crate) fn fresh_data(self, id: Option<&Id>) -> Result<()> {
+        let data = self.perl.hash();
+        if let Some(id) = id {
+            // SAFETY: a new hash, alive until it is handed on below.
+            let hash = unsafe { Hash::from_raw(data.scalar().raw().cast()) };
+            hash.set(self.perl, "_session_id", self.perl.bytes(id.as_bytes()))?;
+        }
+        self.set_data(data)
+    }
+
+    /// The id that stands in the data.
+    pub(crate) fn id(self) -> Result<Id> {
+        let id = self.data()?.get(self.perl, "_session_id").filter(|id| id.is_defined());
+        let id = id.ok_or_else(|| Error::text("the session has no _session_id"))?;
+        Ok(Id::parse(&id.to_bytes(self.perl)?)?)
+    }
+
+    /// Digests the principal, and puts the digest into the data as 2.2.1 does, under `NAME_MD5`.
+    pub(crate) fn principal(self, session: &SharedSession) -> Result<Option<Principal>> {
+        let Some(name) = session.borrow().options.principal.clone() else { return Ok(None) };
+        let data = self.data()?;
+        let key = self.perl.text(&name);
+        let Some(value) = data.fetch(self.perl, &key.scalar().key(self.perl)?)? else { return Ok(None) };
+        if !value.is_defined() {
+            return Ok(None);
+        }
+        let value = value.to_bytes(self.perl)?;
+        if value.is_empty() {
+            return Ok(None);
+        }
+        let principal = Principal::of(&value);
+        let key = self.perl.text(&format!("{name}_MD5"));
+        let key = key.scalar().key(self.perl)?;
+        let known = match data.fetch(self.perl, &key)? {
+            Some(known) => known.to_bytes(self.perl)? == principal.digest().as_bytes(),
+            None => false,
+        };
+        if !known {
+            data.store(self.perl, &key, self.perl.text(principal.digest()))?;
+        }
+        Ok(Some(principal))
+    }
+
+    /// The principal whose reverse record the session has left, from the digest in its data.
+    pub(crate) fn recorded_principal(self, session: &SharedSession) -> Result<Option<Principal>> {
+        let Some(name) = session.borrow().options.principal.clone() else { return Ok(None) };
+        let key = self.perl.text(&format!("{name}_MD5"));
+        let Some(digest) = self.data()?.fetch(self.perl, &key.scalar().key(self.perl)?)? else { return Ok(None) };
+        Ok(Principal::from_digest(&digest.to_text(self.perl)?).ok())
+    }
+
+    /// The data as Storable's bytes.
+    pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Vec<u8>> {
+        let how = Freeze {
+            format: storable::Options::default(),
+            canonical: match self.perl.variable(c"Storable::canonical") {
+                Some(canonical) => canonical.is_true(self.perl)?,
+                None => false,
+            },
+            max_depth: session.borrow().options.limits.max_depth,
+        };
+        freeze(self.perl, self.data()?.scalar(), &how).map_err(|error| error.in_session(id))
+    }
+
+    /// Makes the data of Storable's bytes. The id in it is the one that was asked for, whatever the bytes say.
+    pub(crate) fn thaw(self, bytes: &[u8], limits: &storable::Limits, id: &Id) -> Result<()> {
+        let classes = Classes::of(self.perl, self.hash)?;
+        let data = thaw(self.perl, bytes, limits, &classes).map_err(|error| error.in_session(id))?;
+        if data.scalar().kind() != libperl_sys::svtype::SVt_PVHV {
+            data.free()?;
+            return Err(Error::text("its value is frozen, but is not a hash").in_session(id));
+        }
+        // SAFETY: the type says that it is a hash; alive until it is handed on below.
+        let hash = unsafe { Hash::from_raw(data.scalar().raw().cast()) };
+        let stored = match hash.get(self.perl, "_session_id") {
+            Some(stored) => stored.to_bytes(self.perl)? == id.as_bytes(),
+            None => false,
+        };
+        if !stored {
+            hash.set(self.perl, "_session_id", self.perl.bytes(id.as_bytes()))?;
+        }
+        self.set_data(data)
+    }
+}
+
+/// Whose serializer a session uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Serializer {
+    Ours,
+    /// Apache::Session's, whose bytes are the same as ours.
+    Storable,
+    /// Any other, whose bytes mean nothing to us.
+    Other,
+}
+
+/// An `Apache::Session::Store::Memorycached` for this session.
+pub(crate) fn store_object(perl: Perl, session: &SharedSession) -> Owned {
+    let store = blessed(perl, STORE_CLASS);
+    life::attach(perl, store.scalar().target().expect("a new reference"), session);
+    store
+}
+
+/// A new empty hash of this class.
+pub(crate) fn blessed(perl: Perl, class: &str) -> Owned {
+    let hash = perl.hash();
+    // SAFETY: a new hash and a live class.
+    unsafe { shim::mc_bless(perl.raw(), hash.scalar().raw(), perl.stash(class.as_bytes())) };
+    perl.reference_to(hash)
+}
+
+/// A sub of Apache::Session that ours stands in front of.
+pub(crate) fn inherited(perl: Perl, name: &CStr) -> Result<*mut CV> {
+    perl.sub(name).ok_or_else(|| Error::text(format!("{name:?} is not defined")))
+}

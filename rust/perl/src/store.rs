@@ -1,0 +1,116 @@
+//! `Apache::Session::Store::Memorycached`: the store of an Apache::Session object of any class, with any serializer.
+
+use session::{Body, Encoding, Principal};
+
+use crate::args::{Caller, Missing};
+use crate::call::{Call, Return};
+use crate::error::{Error, Result};
+use crate::life::{self, Known, SharedSession};
+use crate::object::{Object, Serializer, store_object};
+use crate::scalar::Scalar;
+use crate::tie::{DOES_NOT_EXIST, borrow_mut};
+
+/// `new CLASS, SESSION`
+pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
+    let hash = call.arg(1).expect_hash("the session")?;
+    let object = Object { perl: call.perl, hash };
+    let session = object.open(Caller::Foreign, &mut call.warnings)?;
+    Ok(Return::Value(store_object(call.perl, &session).mortal()))
+}
+
+/// `insert STORE, SESSION`: a new session.
+pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
+    let (store, object) = both(call)?;
+    let id = object.id()?;
+    if store.borrow().options.update_only {
+        borrow_mut(&store)?.begin(id);
+        return Ok(Return::Nothing);
+    }
+    let (body, principal) = body(&store, object)?;
+    borrow_mut(&store)?.insert(call.perl, &id, body, principal.as_ref(), &mut call.warnings)?;
+    Ok(Return::Nothing)
+}
+
+/// `update STORE, SESSION`: a session that is there already.
+pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
+    let (store, object) = both(call)?;
+    if matches!(store.borrow().known, Known::Missing | Known::Failed) {
+        let id = store.borrow().id().map_or_else(String::new, |id| format!(" {id}"));
+        call.warn(format!("session{id}: there is no such session, so its changes are not stored"));
+        return Ok(Return::Nothing);
+    }
+    let id = object.id()?;
+    let (body, principal) = body(&store, object)?;
+    borrow_mut(&store)?.save(call.perl, &id, body, principal.as_ref(), &mut call.warnings)?;
+    Ok(Return::Nothing)
+}
+
+/// `materialize STORE, SESSION`: the bytes of a session, into the object's `serialized`.
+pub(crate) fn materialize(call: &mut Call<'_>) -> Result<Return> {
+    let (store, object) = both(call)?;
+    let id = object.id()?;
+    let found = borrow_mut(&store)?.load(call.perl, &id, &mut call.warnings)?;
+    let serializer = object.serializer();
+    if !found {
+        let missing = store.borrow().options.missing;
+        if missing == Missing::Die || serializer != Serializer::Ours {
+            return Err(Error::text(DOES_NOT_EXIST));
+        }
+        object.hash.set(call.perl, "serialized", call.perl.undef().copy(call.perl)?)?;
+        return Ok(Return::Nothing);
+    }
+    let store = store.borrow();
+    let base = store.base().expect("a session that was found");
+    if serializer == Serializer::Ours && base.encoding == Encoding::Opaque {
+        return Err(Error::text("was stored by another serializer").in_session(&id));
+    }
+    object.hash.set(call.perl, "serialized", call.perl.bytes(&base.body))?;
+    Ok(Return::Nothing)
+}
+
+/// `remove STORE, SESSION`
+pub(crate) fn remove(call: &mut Call<'_>) -> Result<Return> {
+    let (store, object) = both(call)?;
+    let id = object.id()?;
+    let principal = object.recorded_principal(&store)?;
+    borrow_mut(&store)?.delete(call.perl, &id, principal.as_ref(), &mut call.warnings)?;
+    Ok(Return::Nothing)
+}
+
+/// `close STORE`: connections are kept for the next session.
+pub(crate) fn close(_: &mut Call<'_>) -> Result<Return> {
+    Ok(Return::Nothing)
+}
+
+fn both(call: &Call<'_>) -> Result<(SharedSession, Object)> {
+    let store = call.arg(0).target().and_then(life::behind).ok_or_else(|| Error::text("not a store of ours"))?;
+    let hash = call.arg(1).expect_hash("the session")?;
+    Ok((store, Object { perl: call.perl, hash }))
+}
+
+/// What the object's serializer left, and the principal. A serializer that ran before the digest was in the data runs
+/// once more.
+fn body(store: &SharedSession, object: Object) -> Result<(Body, Option<Principal>)> {
+    let perl = object.perl;
+    let before = object.data()?.len();
+    let principal = object.principal(store)?;
+    let serializer = object.serializer();
+    let serialized = object.hash.get(perl, "serialized").filter(|bytes| bytes.is_defined());
+    let bytes = match serialized {
+        Some(bytes) if object.data()?.len() == before => bytes.to_bytes(perl)?,
+        _ if serializer == Serializer::Ours => object.freeze(store, &object.id()?)?,
+        _ => {
+            let sub = object.hash.get(perl, "serialize").and_then(Scalar::code);
+            let sub = sub.ok_or_else(|| Error::text("the session has no serializer"))?;
+            let session = perl.reference(object.hash.scalar());
+            perl.call(sub, &[session.scalar()])?.free()?;
+            let bytes = object.hash.get(perl, "serialized").filter(|bytes| bytes.is_defined());
+            bytes.ok_or_else(|| Error::text("the session's serializer left nothing"))?.to_bytes(perl)?
+        }
+    };
+    let body = match serializer {
+        Serializer::Ours | Serializer::Storable => Body::storable(bytes),
+        Serializer::Other => Body::opaque(bytes),
+    };
+    Ok((body, principal))
+}

@@ -1,0 +1,383 @@
+//! The methods of a tied session: `TIEHASH`, `FETCH` and so on, and `restore` and `save` behind them.
+
+use session::{Body, Id};
+
+use crate::args::{Caller, Missing};
+use crate::call::{Call, Return};
+use crate::error::{Error, Result};
+use crate::hash::Hash;
+use crate::life::{self, Known, SharedSession};
+use crate::object::{self, CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+
+/// Where a missing session dies, in Apache::Session's words.
+pub(crate) const DOES_NOT_EXIST: &str = "Object does not exist in the data store";
+
+/// `TIEHASH CLASS, ID, \%ARGS`: natively for our own class; one that inherits from it may have changed any step, and
+/// goes through Apache::Session's own.
+pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
+    let perl = call.perl;
+    if *call.arg(0).to_bytes(perl)? != *CLASS.as_bytes() {
+        return Ok(Return::Super(inherited(perl, c"Apache::Session::TIEHASH")?));
+    }
+    let (id, args) = (call.arg(1), call.arg(2));
+    let args = match args.is_defined() {
+        true => {
+            args.hash().ok_or_else(|| Error::text("the arguments of tie: takes a reference to a hash"))?;
+            perl.reference(args.target().expect("a reference to a hash"))
+        }
+        false => perl.reference_to(perl.hash()),
+    };
+    let tied = object::blessed(perl, CLASS);
+    let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
+    object.hash.set(perl, "args", args)?;
+    object.hash.set(perl, "lock", perl.integer(0))?;
+    object.hash.set(perl, "status", perl.integer(0))?;
+    object.hash.set(perl, "serialized", perl.undef().copy(perl)?)?;
+    let session = object.populate(&mut call.warnings)?;
+    life::attach(perl, object.hash.scalar(), &session);
+
+    if id.is_defined() && id.is_true(perl)? {
+        let id = valid_id(perl, id)?;
+        object.fresh_data(Some(&id))?;
+        restore_session(object, &session, &id, &mut call.warnings)?;
+    } else {
+        let id = Id::generate(session.borrow().options.id_length)?;
+        object.fresh_data(Some(&id))?;
+        session.borrow_mut().begin(id);
+        object.set_status(NEW)?;
+        save_session(object, &session, &mut call.warnings)?;
+    }
+    Ok(Return::Value(tied.mortal()))
+}
+
+/// An id from outside: hex digits, as Apache::Session::Generate::MD5 has it.
+fn valid_id(perl: Perl, id: Scalar) -> Result<Id> {
+    let bytes = id.to_bytes(perl)?;
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_hexdigit) {
+        return Err(Error::text(format!("Invalid session ID: {}", bytes.escape_ascii())));
+    }
+    Ok(Id::parse(&bytes)?)
+}
+
+/// `restore`: reads the session, unless it is new or was read already.
+pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    if !object.is_native() {
+        return Ok(Return::Super(inherited(call.perl, c"Apache::Session::restore")?));
+    }
+    if object.status() & (SYNCED | NEW) != 0 {
+        return Ok(Return::Nothing);
+    }
+    let session = session_of(object)?;
+    let id = object.id()?;
+    restore_session(object, &session, &id, &mut call.warnings)?;
+    Ok(Return::Nothing)
+}
+
+fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &mut Vec<String>) -> Result<()> {
+    let found = borrow_mut(session)?.load(object.perl, id, warnings)?;
+    if found {
+        let session = session.borrow();
+        let base = session.base().expect("a session that was found");
+        if base.encoding != session::Encoding::Storable {
+            return Err(Error::text("was stored by another serializer").in_session(id));
+        }
+        object.thaw(&base.body, &session.options.limits, id)?;
+    } else {
+        let session = session.borrow();
+        if session.known == Known::Missing && session.options.missing == Missing::Die {
+            return Err(Error::text(DOES_NOT_EXIST));
+        }
+        object.fresh_data(None)?;
+    }
+    let status = object.status();
+    object.set_status(status & !(MODIFIED | LENT) | SYNCED)
+}
+
+/// `save`: writes what changed.
+pub(crate) fn save(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    if !object.is_native() {
+        return Ok(Return::Super(inherited(call.perl, c"Apache::Session::save")?));
+    }
+    let session = session_of(object)?;
+    save_session(object, &session, &mut call.warnings)?;
+    Ok(Return::Nothing)
+}
+
+fn save_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
+    let (perl, status) = (object.perl, object.status());
+    if status & DELETED != 0 {
+        let known = session.borrow().known;
+        if matches!(known, Known::Stored | Known::Nothing) {
+            let id = object.id()?;
+            let principal = object.recorded_principal(session)?;
+            borrow_mut(session)?.delete(perl, &id, principal.as_ref(), warnings)?;
+        }
+        return object.set_status(status & !(MODIFIED | DELETED) | SYNCED);
+    }
+    if matches!(session.borrow().known, Known::Missing | Known::Failed) {
+        return object.set_status(status & !(MODIFIED | NEW) | SYNCED);
+    }
+    if status & (MODIFIED | LENT) != 0 {
+        restore_id(object, session)?;
+        let id = object.id()?;
+        let principal = object.principal(session)?;
+        let body = object.freeze(session, &id)?;
+        if status & MODIFIED != 0 || session.borrow().differs(&id, &body)? {
+            borrow_mut(session)?.save(perl, &id, Body::storable(body), principal.as_ref(), warnings)?;
+        }
+        return object.set_status(status & !(MODIFIED | NEW) | SYNCED);
+    }
+    if status & NEW != 0 {
+        if !session.borrow().options.update_only {
+            let id = object.id()?;
+            let body = object.freeze(session, &id)?;
+            borrow_mut(session)?.insert(perl, &id, Body::storable(body), None, warnings)?;
+        }
+        return object.set_status(status & !(NEW | MODIFIED) | SYNCED);
+    }
+    Ok(())
+}
+
+/// Puts the id back that a `%s = ()` or a `delete $s{_session_id}` took out.
+fn restore_id(object: Object, session: &SharedSession) -> Result<()> {
+    let data = object.data()?;
+    if data.get(object.perl, "_session_id").is_some_and(Scalar::is_defined) {
+        return Ok(());
+    }
+    let id = session.borrow().id().cloned();
+    match id {
+        Some(id) => data.set(object.perl, "_session_id", object.perl.bytes(id.as_bytes())),
+        None => Ok(()),
+    }
+}
+
+/// `FETCH KEY`
+pub(crate) fn fetch(call: &mut Call<'_>) -> Result<Return> {
+    let (object, perl) = (object_of(call)?, call.perl);
+    let key = call.arg(1).key(perl)?;
+    let Some(value) = object.data()?.fetch(perl, &key)? else { return Ok(Return::Value(perl.undef())) };
+    if value.is_reference() {
+        let status = object.status();
+        if status & LENT == 0 {
+            object.set_status(status | LENT)?;
+        }
+    }
+    Ok(Return::Value(value))
+}
+
+/// `STORE KEY, VALUE`
+pub(crate) fn store(call: &mut Call<'_>) -> Result<Return> {
+    let (object, perl) = (object_of(call)?, call.perl);
+    if let Some(session) = object.session()
+        && let Ok(session) = session.try_borrow()
+    {
+        let why = match session.known {
+            Known::Missing => Some("there is no such session"),
+            Known::Failed => Some("it could not be read"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let id = session.id().map_or_else(String::new, |id| format!(" {id}"));
+            let key = call.arg(1).to_text(perl)?;
+            call.warn(format!("session{id}: {why}, so {key} is not stored"));
+            return Ok(Return::Nothing);
+        }
+    }
+    let data = object.data()?;
+    let key = call.arg(1).key(perl)?;
+    let value = call.arg(2).copy(perl)?;
+    // What the key had may be an object, whose end may run code.
+    let former = data.fetch(perl, &key)?.filter(|former| former.is_reference()).map(|former| former.own(perl));
+    let lent = if value.scalar().is_reference() { LENT } else { 0 };
+    data.store(perl, &key, value)?;
+    object.set_status(object.status() | MODIFIED | lent)?;
+    if let Some(former) = former {
+        former.free()?;
+    }
+    Ok(Return::Nothing)
+}
+
+/// `EXISTS KEY`
+pub(crate) fn exists(call: &mut Call<'_>) -> Result<Return> {
+    let (object, perl) = (object_of(call)?, call.perl);
+    let key = call.arg(1).key(perl)?;
+    let exists = object.data()?.exists(perl, &key)?;
+    Ok(Return::Value(perl.boolean(exists)))
+}
+
+/// `DELETE KEY`
+pub(crate) fn delete(call: &mut Call<'_>) -> Result<Return> {
+    let (object, perl) = (object_of(call)?, call.perl);
+    let key = call.arg(1).key(perl)?;
+    let value = object.data()?.delete(perl, &key)?;
+    object.set_status(object.status() | MODIFIED)?;
+    Ok(Return::Value(value.unwrap_or_else(|| perl.undef())))
+}
+
+/// `CLEAR`: the id stays.
+pub(crate) fn clear(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    let session = object.session();
+    let id = object.id().ok().filter(|_| session.is_some());
+    object.fresh_data(id.as_ref())?;
+    if let Some(session) = session {
+        borrow_mut(&session)?.cleared = true;
+    }
+    object.set_status(object.status() | MODIFIED)?;
+    Ok(Return::Nothing)
+}
+
+/// `FIRSTKEY`
+pub(crate) fn firstkey(call: &mut Call<'_>) -> Result<Return> {
+    let data = object_of(call)?.data()?;
+    data.iter_reset(call.perl);
+    Ok(next_key(call.perl, data))
+}
+
+/// `NEXTKEY LAST`
+pub(crate) fn nextkey(call: &mut Call<'_>) -> Result<Return> {
+    let data = object_of(call)?.data()?;
+    Ok(next_key(call.perl, data))
+}
+
+fn next_key(perl: Perl, data: Hash) -> Return {
+    Return::Value(data.iter_next(perl).map_or_else(|| perl.undef(), |key| key.mortal()))
+}
+
+/// `SCALAR`: how many keys there are.
+pub(crate) fn scalar(call: &mut Call<'_>) -> Result<Return> {
+    let keys = object_of(call)?.data()?.len();
+    Ok(Return::Value(call.perl.integer(keys as i64).mortal()))
+}
+
+/// `UNTIE`: saves, so that a failure is thrown where `untie` stands.
+pub(crate) fn untie(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    if object.is_native() {
+        let session = session_of(object)?;
+        save_session(object, &session, &mut call.warnings)?;
+    }
+    Ok(Return::Nothing)
+}
+
+/// `DESTROY`: saves what is left to save. Nothing can be thrown from here, so a failure is a warning.
+pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
+    let Ok(object) = object_of(call) else { return Ok(Return::Nothing) };
+    if !object.is_native() {
+        // A session whose creation failed has nothing that could be saved.
+        return match object.hash.get(call.perl, "object_store").is_some_and(Scalar::is_reference) {
+            true => Ok(Return::Super(inherited(call.perl, c"Apache::Session::DESTROY")?)),
+            false => Ok(Return::Nothing),
+        };
+    }
+    let session = session_of(object)?;
+    match save_session(object, &session, &mut call.warnings) {
+        Ok(()) => Ok(Return::Nothing),
+        Err(Error::Exited) => Err(Error::Exited),
+        Err(Error::Died(error)) => {
+            let id = session.borrow().id().map_or_else(String::new, ToString::to_string);
+            let text = error.scalar().to_text(call.perl)?;
+            call.warn(format!("session {id} is not saved: {text}"));
+            Ok(Return::Nothing)
+        }
+        Err(error) => {
+            let id = session.borrow().id().map_or_else(String::new, ToString::to_string);
+            call.warn(format!("session {id} is not saved: {error:?}"));
+            Ok(Return::Nothing)
+        }
+    }
+}
+
+/// `populate`: what makes an object, of whatever class, use our store. Returns the object.
+pub(crate) fn populate(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    object.populate(&mut call.warnings)?;
+    Ok(Return::Value(call.arg(0)))
+}
+
+/// `serialize SESSION`: Storable's bytes of the data, in the object's `serialized`.
+pub(crate) fn serialize(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    let session = match object.session() {
+        Some(session) => session,
+        None => object.open(Caller::Foreign, &mut call.warnings)?,
+    };
+    object.principal(&session)?;
+    let id = object.id()?;
+    let bytes = object.freeze(&session, &id)?;
+    object.hash.set(call.perl, "serialized", call.perl.bytes(&bytes))?;
+    Ok(Return::Nothing)
+}
+
+/// `unserialize SESSION`: the data of Storable's bytes in the object's `serialized`; none when there are no bytes.
+pub(crate) fn unserialize(call: &mut Call<'_>) -> Result<Return> {
+    let object = object_of(call)?;
+    let Some(bytes) = object.hash.get(call.perl, "serialized").filter(|bytes| bytes.is_defined()) else {
+        object.fresh_data(None)?;
+        return Ok(Return::Nothing);
+    };
+    let session = match object.session() {
+        Some(session) => session,
+        None => object.open(Caller::Foreign, &mut call.warnings)?,
+    };
+    let limits = session.borrow().options.limits;
+    object.thaw(&bytes.to_bytes(call.perl)?, &limits, &object.id()?)?;
+    Ok(Return::Nothing)
+}
+
+/// `regenerate_id`: moves the session to a new id, for use at sign-in. The old one is deleted. Returns the new id.
+pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
+    let (object, perl) = (object_of(call)?, call.perl);
+    if !object.is_native() {
+        return Err(Error::text("regenerate_id: this session has a store or a serializer that is not ours"));
+    }
+    let session = session_of(object)?;
+    if !matches!(session.borrow().known, Known::Stored | Known::Fresh) {
+        return Err(Error::text("regenerate_id: there is no such session"));
+    }
+    save_session(object, &session, &mut call.warnings)?;
+    let former = object.id()?;
+    let id = Id::generate(session.borrow().options.id_length)?;
+    let was_stored = session.borrow().known == Known::Stored;
+    object.data()?.set(perl, "_session_id", perl.bytes(id.as_bytes()))?;
+    let moved = (|| {
+        let principal = object.principal(&session)?;
+        let body = object.freeze(&session, &id)?;
+        borrow_mut(&session)?.insert(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
+    })();
+    if let Err(error) = moved {
+        object.data()?.set(perl, "_session_id", perl.bytes(former.as_bytes()))?;
+        return Err(error);
+    }
+    if was_stored {
+        borrow_mut(&session)?.retire(perl, &former, &mut call.warnings)?;
+    }
+    Ok(Return::Value(perl.bytes(id.as_bytes()).mortal()))
+}
+
+/// `_hex_digits LENGTH`: that many random hex digits, from the operating system.
+pub(crate) fn hex_digits(call: &mut Call<'_>) -> Result<Return> {
+    let perl = call.perl;
+    let length = match call.arg(0).to_number(perl)? {
+        Ok(length) if (1.0..=128.0).contains(&length) => length as usize,
+        _ => return Err(Error::text("argument IDLength: takes a number of hex digits from 1 to 128")),
+    };
+    Ok(Return::Value(perl.bytes(Id::generate(length)?.as_bytes()).mortal()))
+}
+
+fn object_of(call: &Call<'_>) -> Result<Object> {
+    Ok(Object { perl: call.perl, hash: call.object()? })
+}
+
+fn session_of(object: Object) -> Result<SharedSession> {
+    object.session().ok_or_else(|| Error::text("the session has lost its store"))
+}
+
+/// The session, unless this call came from a signal handler or a hook while the same session is at work.
+pub(crate) fn borrow_mut(session: &SharedSession) -> Result<std::cell::RefMut<'_, life::Session>> {
+    session.try_borrow_mut().map_err(|_| Error::text("the session is being read or saved; it can't be used meanwhile"))
+}

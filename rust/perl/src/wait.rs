@@ -1,0 +1,39 @@
+//! Signals during a wait: Perl's handlers run as soon as one arrives.
+
+use session::{Interrupted, Wait};
+
+use crate::error::{Error, Result};
+use crate::perl::Perl;
+
+/// Runs the handlers that are due; keeps the error of one that died.
+pub(crate) struct Signals {
+    perl: Perl,
+    died: Option<Error>,
+}
+
+impl Signals {
+    pub(crate) fn new(perl: Perl) -> Signals {
+        Signals { perl, died: None }
+    }
+
+    /// The outcome of an operation that waited with these signals: a handler's own error goes before the store's
+    /// "interrupted".
+    pub(crate) fn outcome<T>(self, result: session::Result<T>) -> Result<T> {
+        match (self.died, result) {
+            (Some(died), _) => Err(died),
+            (None, result) => Ok(result?),
+        }
+    }
+}
+
+impl Wait for Signals {
+    fn interrupted(&mut self) -> std::result::Result<(), Interrupted> {
+        match self.perl.signals() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.died = Some(error);
+                Err(Interrupted)
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a place that keeps sessions has to do, and no more.
+//!
+//! A [`Backend`] carries out batches of operations on items. An item has a key, a value, 32 client flags, an expiry and
+//! a version that changes whenever it is written. Merging, tombstones, the local tier and the envelope are not its
+//! concern: they are written once, over this trait.
+//!
+//! Two outcomes must be kept apart, because the layer above decides by them whether something may be repeated: an
+//! error of the whole batch means that nothing of it was carried out; an error of one operation may, where it
+//! [`is_broken_off`](crate::Error::is_broken_off), mean that it was.
+
+use crate::error::Result;
+use crate::expiry::Expiry;
+use crate::wait::Wait;
+
+/// Identifies one state of an item: no two writes of the same item leave the same version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version(pub(crate) u64);
+
+/// One operation. Keys are without the namespace, which the backend puts before them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Op<'a> {
+    /// Reads an item. `body` false leaves its value out; `touch` renews its expiry, which leaves its version.
+    Get {
+        key: &'a [u8],
+        body: bool,
+        touch: Option<Expiry>,
+    },
+    /// Writes an item.
+    Store {
+        key: &'a [u8],
+        value: &'a [u8],
+        flags: u32,
+        expiry: Expiry,
+        when: When,
+    },
+    /// Removes an item, if it still has the version.
+    Delete { key: &'a [u8], version: Version },
+}
+
+/// The condition of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Always,
+    /// No item has the key.
+    Missing,
+    /// The item still has this version.
+    Version(Version),
+}
+
+/// The outcome of one operation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// `Get` found this.
+    Item(Item),
+    /// `Store` was carried out; the item now has this version.
+    Stored(Version),
+    /// `Delete` was carried out.
+    Deleted,
+    /// There is no such item; nothing was done.
+    Missing,
+    /// The item is there, or has another version; nothing was done.
+    Exists,
+}
+
+/// An item as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) value: Vec<u8>,
+    pub(crate) flags: u32,
+    pub(crate) version: Version,
+}
+
+/// A place that keeps items.
+pub(crate) trait Backend {
+    /// Carries out the operations, in their order where they are for one key, in one round trip. The replies are in
+    /// the operations' order.
+    fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>>;
+}
+
+impl dyn Backend + '_ {
+    /// Carries out one operation.
+    pub(crate) fn one(&mut self, op: Op<'_>, wait: &mut dyn Wait) -> Result<Reply> {
+        self.exchange(&[op], wait)?.pop().expect("a reply to each operation")
+    }
+
+    /// Reads one item.
+    pub(crate) fn get(&mut self, key: &[u8], touch: Option<Expiry>, wait: &mut dyn Wait) -> Result<Option<Item>> {
+        let body = true;
+        Ok(self.one(Op::Get { key, body, touch }, wait)?.into_item())
+    }
+}
+
+impl Reply {
+    pub(crate) fn into_item(self) -> Option<Item> {
+        match self {
+            Reply::Item(item) => Some(item),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Op<'a> {
+    pub(crate) fn key(&self) -> &'a [u8] {
+        match *self {
+            Op::Get { key, .. } | Op::Store { key, .. } | Op::Delete { key, .. } => key,
+        }
+    }
+
+    /// Whether doing it twice is the same as doing it once.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        match self {
+            Op::Get { .. } => true,
+            Op::Store { when, .. } => *when == When::Always,
+            Op::Delete { .. } => false,
+        }
+    }
+}

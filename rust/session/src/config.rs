@@ -1,0 +1,103 @@
+//! What a [`Store`](crate::Store) is told.
+//!
+//! A plain struct: fill in what differs from the default. Two equal configurations share their connections.
+//!
+//! ```
+//! use session::{Config, Target};
+//!
+//! let config = Config {
+//!     servers: Target::parse("servers", &[("127.0.0.1:11211", 1)]).unwrap(),
+//!     expiry: Some(3600),
+//!     ..Config::default()
+//! };
+//! assert_eq!(config.io_timeout.as_secs(), 1);
+//! ```
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::id::{MAX_KEY, is_key};
+use crate::server::Target;
+
+/// How a store behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Where sessions are. Default: an embedded store of the current user, below `/var/tmp`.
+    pub servers: Target,
+    /// A cache nearby that is read first. It is never more than a cache: when it fails, `servers` are asked.
+    /// Default: none.
+    pub local: Option<Target>,
+    /// Stands before every key; takes no part in choosing a server. Default: empty.
+    pub namespace: Vec<u8>,
+    /// Don't look for keys of a dead server elsewhere. Default: false, as in `Cache::Memcached`.
+    pub no_rehash: bool,
+    /// Compress sessions of this many bytes or more, where that saves a fifth. Default: never.
+    pub compress_threshold: Option<usize>,
+    /// How long to wait for a connection. Default: 0.25 s.
+    pub connect_timeout: Duration,
+    /// How long one exchange with the servers may take, all of it. Default: 1 s.
+    pub io_timeout: Duration,
+    /// A session expires this many seconds after it was last written; `None` and 0: never. Default: never.
+    pub expiry: Option<u64>,
+    /// A copy in `local` expires after this many seconds. Default: `expiry`.
+    pub local_ttl: Option<u64>,
+    /// Reading a session renews its expiry, in the same round trip. Default: false.
+    pub sliding: bool,
+    /// What to do when another request saved the session in between. Default: merge.
+    pub conflict: Conflict,
+}
+
+/// What a save does when another request saved the same session since it was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Conflict {
+    /// Keep the other's changes, and put ours beside them, key by key.
+    #[default]
+    Merge,
+    /// Ours replaces the other's. A session that was deleted in between stays deleted even so.
+    Overwrite,
+    /// Fail with an error that [`is_conflict`](crate::Error::is_conflict). The other's stays.
+    Die,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            servers: Target::default(),
+            local: None,
+            namespace: Vec::new(),
+            no_rehash: false,
+            compress_threshold: None,
+            connect_timeout: Duration::from_millis(250),
+            io_timeout: Duration::from_secs(1),
+            expiry: None,
+            local_ttl: None,
+            sliding: false,
+            conflict: Conflict::default(),
+        }
+    }
+}
+
+/// A principal's reverse record has a key of this length behind the namespace.
+const DIGEST: usize = 32;
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<()> {
+        self.servers.check("servers")?;
+        if let Some(local) = &self.local {
+            local.check("local")?;
+        }
+        if self.namespace.len() + DIGEST > MAX_KEY || !is_key(&self.namespace) {
+            return Err(Error::argument(
+                "namespace",
+                "up to 218 bytes without spaces and control characters",
+                self.namespace.escape_ascii().to_string(),
+            ));
+        }
+        for (argument, timeout) in [("connect_timeout", self.connect_timeout), ("io_timeout", self.io_timeout)] {
+            if timeout.is_zero() {
+                return Err(Error::argument(argument, "a number of seconds above 0", "0"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,342 @@
+//! Sessions in a directory of this host, without a daemon: LMDB.
+//!
+//! - [`directory`]: whose it must be
+//! - [`environment`]: what this process has open, and `fork`
+//! - [`record`]: how items lie in it
+//!
+//! All processes of the host share a directory: readers don't wait, writers take turns. A write is durable in this sense:
+//! it survives the end, and the crash, of any process and of all of them, at once. It is not forced to the disk: when
+//! the system itself crashes or loses power, the last seconds may be lost, and on a file system that writes out of
+//! order the directory may have to be removed. A process that keeps writing forces it to the disk every 30 seconds.
+//!
+//! Versions are the numbers of LMDB's write transactions, which only grow. Expiry is honoured to the millisecond when an
+//! item is read; what is past is removed a little at every write, and all of it when the store is full. "Full" counts
+//! pages that hold sessions, before the map itself runs out, so that deleting always has the room that it takes.
+
+mod directory;
+mod environment;
+mod record;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use heed::{MdbError, RoTxn, RwTxn};
+
+use self::environment::{Environment, environment};
+use self::record::{HEADER, Record, index_key, is_past, minute, split_index_key};
+use crate::backend::{Backend, Op, Reply, Version, When};
+use crate::config::Config;
+use crate::expiry::now;
+use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
+use crate::wait::Wait;
+
+/// How many expired items a write removes on its way.
+const SWEEP: usize = 4;
+
+/// How many are removed at a time when the store is full.
+const SWEEP_FULL: usize = 256;
+
+/// An expiry that would move by less than this is left alone: a read need not become a write.
+const RENEW_FROM: u64 = 1000;
+
+/// How often a process that writes forces its writes to the disk, in milliseconds.
+const SYNC_EVERY: u64 = 30_000;
+
+/// A directory of sessions.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    dir: PathBuf,
+    size: usize,
+    namespace: Vec<u8>,
+    environment: Weak<Environment>,
+}
+
+impl Backend for Embedded {
+    fn exchange(&mut self, ops: &[Op<'_>], _wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>> {
+        let environment = environment(&self.environment, &self.dir, self.size)?;
+        self.environment = Arc::downgrade(&environment);
+        self.check_sizes(ops)?;
+        let replies = if ops.iter().all(|op| matches!(op, Op::Get { .. })) {
+            self.read(&environment, ops)
+        } else {
+            self.write(&environment, ops)
+        };
+        let replies = replies.map_err(|fault| Error::embedded(&self.dir, fault))?;
+        Ok(replies.into_iter().map(Ok).collect())
+    }
+}
+
+impl Embedded {
+    pub(crate) fn new(dir: &Path, size: usize, config: &Config) -> Embedded {
+        Embedded {
+            dir: dir.to_owned(),
+            size,
+            namespace: config.namespace.clone(),
+            environment: Weak::new(),
+        }
+    }
+
+    fn check_sizes(&self, ops: &[Op<'_>]) -> Result<()> {
+        for op in ops {
+            if let Op::Store { key, value, .. } = op
+                && value.len() > self.size
+            {
+                return Err(Kind::Session {
+                    id: key.escape_ascii().to_string(),
+                    fault: SessionFault::TooLarge {
+                        size: value.len() as u64,
+                        limit: self.size as u64,
+                        taker: format!("embedded {}", self.dir.display()),
+                    },
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, key: &[u8]) -> Vec<u8> {
+        [&self.namespace, key].concat()
+    }
+
+    /// A batch that only reads; and then writes those expiries that are due to be renewed.
+    fn read(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
+        let now = now();
+        let mut renew = false;
+        let transaction = read_transaction(environment)?;
+        let replies = ops
+            .iter()
+            .map(|op| {
+                let Op::Get { key, body, touch } = op else {
+                    return Ok(Reply::Missing);
+                };
+                let Some(record) = find(environment, &transaction, &self.key(key), now)? else {
+                    return Ok(Reply::Missing);
+                };
+                renew |= touch.is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
+                Ok(Reply::Item(record.to_item(*body)))
+            })
+            .collect();
+        drop(transaction);
+        if renew {
+            return self.write(environment, ops);
+        }
+        replies
+    }
+
+    fn write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
+        match self.try_write(environment, ops) {
+            Err(fault) if is_full(&fault) => {
+                // Where even sweeping finds no room, the second attempt says so.
+                while matches!(sweep_alone(environment), Ok(SWEEP_FULL)) {}
+                match self.try_write(environment, ops) {
+                    Err(fault) if is_full(&fault) => Err(EmbeddedFault::Full { size: self.size }),
+                    written => written,
+                }
+            }
+            written => written,
+        }
+    }
+
+    /// The whole batch, in one transaction.
+    fn try_write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
+        let now = now();
+        let mut transaction = environment.env.write_txn()?;
+        let used_before = used(environment, &transaction)?;
+        sweep(environment, &mut transaction, now, SWEEP)?;
+        let replies = ops
+            .iter()
+            .map(|op| apply(environment, &mut transaction, op, &self.key(op.key()), now))
+            .collect::<Result<Vec<Reply>, EmbeddedFault>>()?;
+        let used = used(environment, &transaction)?;
+        if used > environment.size && used > used_before {
+            return Err(EmbeddedFault::Full { size: self.size });
+        }
+        transaction.commit()?;
+        sync_now_and_then(environment, now)?;
+        Ok(replies)
+    }
+}
+
+/// Carries out one operation.
+fn apply(
+    environment: &Environment,
+    transaction: &mut RwTxn<'_>,
+    op: &Op<'_>,
+    key: &[u8],
+    now: u64,
+) -> Result<Reply, EmbeddedFault> {
+    let found = find(environment, transaction, key, now)?;
+    match *op {
+        Op::Get { body, touch, .. } => {
+            let Some(record) = found else {
+                return Ok(Reply::Missing);
+            };
+            let item = record.to_item(true);
+            if let Some(expiry) = touch {
+                let renewed = Record {
+                    expires: expiry.at(now),
+                    value: &item.value,
+                    ..record
+                };
+                store(environment, transaction, key, renewed)?;
+            }
+            let value = if body { item.value } else { Vec::new() };
+            Ok(Reply::Item(crate::backend::Item { value, ..item }))
+        }
+        Op::Store {
+            value,
+            flags,
+            expiry,
+            when,
+            ..
+        } => {
+            match (when, found) {
+                (When::Missing, Some(_)) => return Ok(Reply::Exists),
+                (When::Version(_), None) => return Ok(Reply::Missing),
+                (When::Version(version), Some(record)) if record.version != version => return Ok(Reply::Exists),
+                _ => {}
+            }
+            let version = Version(transaction.id() as u64);
+            let expires = expiry.at(now);
+            let record = Record {
+                version,
+                expires,
+                flags,
+                value,
+            };
+            store(environment, transaction, key, record)?;
+            Ok(Reply::Stored(version))
+        }
+        Op::Delete { version, .. } => match found {
+            None => Ok(Reply::Missing),
+            Some(record) if record.version != version => Ok(Reply::Exists),
+            Some(_) => {
+                remove(environment, transaction, key)?;
+                Ok(Reply::Deleted)
+            }
+        },
+    }
+}
+
+/// The item of a key, unless it has expired.
+fn find<'t>(
+    environment: &Environment,
+    transaction: &'t RoTxn<'_>,
+    key: &[u8],
+    now: u64,
+) -> Result<Option<Record<'t>>, EmbeddedFault> {
+    let Some(bytes) = environment.items.get(transaction, key)? else {
+        return Ok(None);
+    };
+    Ok(Some(Record::read(bytes)?).filter(|record| !record.is_expired(now)))
+}
+
+/// Writes an item, and its place in the index where that changes.
+fn store(
+    environment: &Environment,
+    transaction: &mut RwTxn<'_>,
+    key: &[u8],
+    record: Record<'_>,
+) -> Result<(), EmbeddedFault> {
+    let before = match environment.items.get(transaction, key)? {
+        Some(bytes) => minute(Record::read(bytes)?.expires),
+        None => None,
+    };
+    let after = minute(record.expires);
+    if before != after {
+        if let Some(minute) = before {
+            environment.expiries.delete(transaction, &index_key(minute, key))?;
+        }
+        if let Some(minute) = after {
+            environment.expiries.put(transaction, &index_key(minute, key), &())?;
+        }
+    }
+    let size = HEADER + record.value.len();
+    environment.items.put_reserved(transaction, key, size, |space| {
+        std::io::Write::write_all(space, &record.header())?;
+        std::io::Write::write_all(space, record.value)
+    })?;
+    Ok(())
+}
+
+fn remove(environment: &Environment, transaction: &mut RwTxn<'_>, key: &[u8]) -> Result<(), EmbeddedFault> {
+    let minute = match environment.items.get(transaction, key)? {
+        Some(bytes) => minute(Record::read(bytes)?.expires),
+        None => None,
+    };
+    if let Some(minute) = minute {
+        environment.expiries.delete(transaction, &index_key(minute, key))?;
+    }
+    environment.items.delete(transaction, key)?;
+    Ok(())
+}
+
+/// Removes up to `most` items that have expired; returns how many.
+fn sweep(
+    environment: &Environment,
+    transaction: &mut RwTxn<'_>,
+    now: u64,
+    most: usize,
+) -> Result<usize, EmbeddedFault> {
+    for swept in 0..most {
+        let Some((entry, ())) = environment.expiries.first(transaction)? else {
+            return Ok(swept);
+        };
+        let entry = entry.to_vec();
+        let Some((minute, key)) = split_index_key(&entry) else {
+            return Err(EmbeddedFault::Record(entry.len()));
+        };
+        if !is_past(minute, now) {
+            return Ok(swept);
+        }
+        environment.items.delete(transaction, key)?;
+        environment.expiries.delete(transaction, &entry)?;
+    }
+    Ok(most)
+}
+
+fn sweep_alone(environment: &Environment) -> Result<usize, EmbeddedFault> {
+    let mut transaction = environment.env.write_txn()?;
+    let swept = sweep(environment, &mut transaction, now(), SWEEP_FULL)?;
+    transaction.commit()?;
+    Ok(swept)
+}
+
+/// How many bytes of pages hold items and their index.
+fn used(environment: &Environment, transaction: &RoTxn<'_>) -> Result<usize, EmbeddedFault> {
+    let items = environment.items.stat(transaction)?;
+    let expiries = environment.expiries.stat(transaction)?;
+    Ok([items, expiries]
+        .iter()
+        .map(|stat| (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize)
+        .sum())
+}
+
+/// Begins to read. Where the slots for readers are all taken, those of processes that have died are freed first.
+fn read_transaction(environment: &Environment) -> Result<RoTxn<'_, heed::WithTls>, EmbeddedFault> {
+    match environment.env.read_txn() {
+        Err(heed::Error::Mdb(MdbError::ReadersFull)) => {
+            environment.env.clear_stale_readers()?;
+            Ok(environment.env.read_txn()?)
+        }
+        transaction => Ok(transaction?),
+    }
+}
+
+fn sync_now_and_then(environment: &Environment, now: u64) -> Result<(), EmbeddedFault> {
+    let last = environment.synced.load(Ordering::Relaxed);
+    if now.saturating_sub(last) >= SYNC_EVERY {
+        environment.synced.store(now, Ordering::Relaxed);
+        environment.env.force_sync()?;
+    }
+    Ok(())
+}
+
+fn is_full(fault: &EmbeddedFault) -> bool {
+    matches!(
+        fault,
+        EmbeddedFault::Full { .. } | EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull))
+    )
+}

@@ -1,0 +1,195 @@
+//! How a session lies in its item: what the client flags say, and compression.
+//!
+//! | flag | the value is | set by |
+//! | --- | --- | --- |
+//! | 1 | a frozen hash (Storable) | every Perl client |
+//! | 2 | gzip'd (RFC 1952) | every Perl client, when asked |
+//! | 8 | encrypted | us; refused where no secret is given |
+//! | 16 | a tombstone: a frozen empty hash | us |
+//! | 32 | a session in another serializer's words | us |
+//!
+//! An item without 1 or 32 is not a session. Other flags are carried by other programs and ignored.
+//! What the frozen bytes mean is not looked at here.
+
+use std::borrow::Cow;
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::error::SessionFault;
+
+const STORABLE: u32 = 1;
+const GZIP: u32 = 2;
+const SEALED: u32 = 8;
+const TOMBSTONE: u32 = 16;
+const OPAQUE: u32 = 32;
+
+/// What a compressed session may grow to. memcached takes no item above 1 GiB, and no default server one above 1 MiB;
+/// this holds off an item that was made to fill the memory of its reader.
+pub const MAX_INFLATED: usize = 64 << 20;
+
+/// A tombstone's client flags.
+pub(crate) const TOMBSTONE_FLAGS: u32 = STORABLE | TOMBSTONE;
+
+/// A tombstone's value: a frozen empty hash in network order. Clients that know no tombstones read a session with
+/// nothing in it.
+pub(crate) const TOMBSTONE_VALUE: &[u8] = &[5, 11, 3, 0, 0, 0, 0];
+
+/// In what words a session is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// Perl's Storable: concurrent changes can be merged.
+    Storable,
+    /// Another serializer of Apache::Session: concurrent changes can't be told apart.
+    Opaque,
+}
+
+/// What an item turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    Session { body: Vec<u8>, encoding: Encoding },
+    Tombstone,
+    /// Not a session: a principal's reverse record, or another program's item.
+    Other,
+}
+
+/// Whether an item's flags are those of a session that is there.
+pub(crate) fn is_session(flags: u32) -> bool {
+    flags & TOMBSTONE == 0 && flags & (STORABLE | OPAQUE) != 0
+}
+
+/// Whether an item's flags are those of a deleted session.
+pub(crate) fn is_tombstone(flags: u32) -> bool {
+    flags & TOMBSTONE != 0
+}
+
+/// Wraps a session: the item's value and client flags.
+///
+/// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in `Cache::Memcached`.
+pub(crate) fn seal(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Cow<'_, [u8]>, u32) {
+    let flags = match encoding {
+        Encoding::Storable => STORABLE,
+        Encoding::Opaque => OPAQUE,
+    };
+    if threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold)
+        && let Some(small) = deflate(body).filter(|small| small.len() < body.len() - body.len() / 5)
+    {
+        return (Cow::Owned(small), flags | GZIP);
+    }
+    (Cow::Borrowed(body), flags)
+}
+
+/// Unwraps an item.
+pub(crate) fn open(value: Vec<u8>, flags: u32) -> Result<Opened, SessionFault> {
+    if flags & TOMBSTONE != 0 {
+        return Ok(Opened::Tombstone);
+    }
+    let encoding = match flags {
+        flags if flags & STORABLE != 0 => Encoding::Storable,
+        flags if flags & OPAQUE != 0 => Encoding::Opaque,
+        _ => return Ok(Opened::Other),
+    };
+    if flags & SEALED != 0 {
+        return Err(SessionFault::Sealed);
+    }
+    let body = if flags & GZIP == 0 {
+        value
+    } else {
+        inflate(&value, MAX_INFLATED)?
+    };
+    Ok(Opened::Session { body, encoding })
+}
+
+fn deflate(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::default());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFault> {
+    let mut body = Vec::new();
+    let mut decoder = MultiGzDecoder::new(value).take(limit as u64 + 1);
+    decoder
+        .read_to_end(&mut body)
+        .map_err(|error| SessionFault::Corrupt(format!("damaged gzip data: {error}")))?;
+    if body.len() > limit {
+        return Err(SessionFault::Corrupt(format!(
+            "gzip data of {} bytes grow beyond {limit} bytes",
+            value.len()
+        )));
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(body: &[u8], encoding: Encoding) -> Opened {
+        Opened::Session {
+            body: body.to_vec(),
+            encoding,
+        }
+    }
+
+    #[test]
+    fn what_is_wrapped_is_unwrapped() {
+        let repetitive = b"session ".repeat(100);
+        let noise: Vec<u8> = (0..800_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for encoding in [Encoding::Storable, Encoding::Opaque] {
+            for body in [&b""[..], b"x", &repetitive, &noise] {
+                for threshold in [None, Some(0), Some(1), Some(800), Some(801)] {
+                    let (value, flags) = seal(body, encoding, threshold);
+                    assert!(is_session(flags));
+                    assert_eq!(open(value.into_owned(), flags).unwrap(), session(body, encoding));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn compression_is_kept_where_it_saves_a_fifth() {
+        let repetitive = b"session ".repeat(100);
+        let (value, flags) = seal(&repetitive, Encoding::Storable, Some(800));
+        assert_eq!(flags, STORABLE | GZIP);
+        assert!(value.len() < 640);
+        assert_eq!(seal(&repetitive, Encoding::Storable, Some(801)).1, STORABLE);
+        let mut noise = vec![0; 800];
+        getrandom::fill(&mut noise).unwrap();
+        assert_eq!(seal(&noise, Encoding::Storable, Some(1)).1, STORABLE);
+    }
+
+    #[test]
+    fn flags_decide_what_an_item_is() {
+        assert_eq!(open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(), Opened::Tombstone);
+        assert_eq!(open(b"an id".to_vec(), 0).unwrap(), Opened::Other);
+        assert_eq!(open(b"text".to_vec(), 4).unwrap(), Opened::Other);
+        assert_eq!(open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
+        assert!(matches!(open(b"x".to_vec(), STORABLE | SEALED), Err(SessionFault::Sealed)));
+        for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false)] {
+            assert_eq!(is_session(flags), is, "{flags}");
+        }
+    }
+
+    #[test]
+    fn damaged_gzip_is_an_error_at_every_byte() {
+        let (value, flags) = seal(&[7; 1000], Encoding::Storable, Some(1));
+        for end in 0..value.len() {
+            assert!(
+                matches!(open(value[..end].to_vec(), flags), Err(SessionFault::Corrupt(_))),
+                "cut at {end}"
+            );
+        }
+    }
+
+    #[test]
+    fn inflating_is_bounded() {
+        let bomb = deflate(&vec![0; 1 << 20]).unwrap();
+        assert!(bomb.len() < 2000);
+        assert_eq!(inflate(&bomb, 1 << 20).unwrap().len(), 1 << 20);
+        let error = inflate(&bomb, (1 << 20) - 1).unwrap_err();
+        assert!(error.to_string().ends_with("grow beyond 1048575 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,289 @@
+//! The crate's one error type.
+//!
+//! [`Error`] is opaque: callers act on its predicates and show its text. The text names what failed
+//! (`memcached 10.0.0.7:11211: …`, `embedded /var/lib/app/sessions: …`, `session 5f0c…: …`), says what was
+//! expected, and quotes the server or the system in their own words.
+//!
+//! ```
+//! use session::Id;
+//!
+//! let error = Id::parse(b"two words").unwrap_err();
+//! assert!(error.is_argument());
+//! assert!(error.to_string().starts_with("Invalid session ID: two words"));
+//! ```
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on a session failed.
+pub struct Error(Box<Kind>);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Kind {
+    #[error("{argument}: takes {takes}, not {given:?}")]
+    Argument {
+        argument: String,
+        takes: &'static str,
+        given: String,
+    },
+    #[error("Invalid session ID: {given}: takes {takes}")]
+    InvalidId { given: String, takes: String },
+    #[error("memcached {server}: {fault}")]
+    Server {
+        server: String,
+        #[source]
+        fault: Fault,
+        /// The request may have been carried out.
+        ambiguous: bool,
+    },
+    #[error("embedded {}: {fault}", dir.display())]
+    Embedded {
+        dir: PathBuf,
+        #[source]
+        fault: EmbeddedFault,
+    },
+    #[error("session {id}: {fault}")]
+    Session {
+        id: String,
+        #[source]
+        fault: SessionFault,
+    },
+    #[error("Object already exists in the data store")]
+    Exists,
+    #[error("interrupted by a signal")]
+    Interrupted,
+    #[error("no random bytes from the system: {0}")]
+    Random(getrandom::Error),
+}
+
+/// What a memcached server, or the way to it, did wrong.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("can't resolve the name: {0}")]
+    Resolve(Arc<io::Error>),
+    #[error("can't connect: {0}")]
+    Connect(Arc<io::Error>),
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    #[error("closed the connection")]
+    Closed,
+    #[error("{0}")]
+    Io(Arc<io::Error>),
+    #[error("{0}")]
+    Words(String),
+    #[error("speaks no meta commands; memcached 1.6 or later is needed")]
+    NoMeta,
+    #[error("answered out of step: {0}")]
+    OutOfStep(String),
+    #[error("{0}")]
+    Unsendable(String),
+    #[error("interrupted by a signal")]
+    Interrupted,
+}
+
+/// What went wrong in the embedded store.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmbeddedFault {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("is a symbolic link; takes a directory")]
+    Symlink,
+    #[error("is not a directory")]
+    NotDirectory,
+    #[error("belongs to user {owner}, not to user {user}")]
+    Owner { owner: u32, user: u32 },
+    #[error("has mode {mode:04o}; only its owner may have access (mode 0700)")]
+    Mode { mode: u32 },
+    #[error("is full: {size} bytes hold no more; give it a larger size")]
+    Full { size: usize },
+    #[error("is open with a size of {open} bytes in this process, not {asked}")]
+    Size { open: usize, asked: usize },
+    #[error("another process opened it with a larger size; give all of them the same")]
+    Resized,
+    #[error("was in use by another thread when this process was forked")]
+    Forked,
+    #[error("holds an item of {0} bytes, shorter than any item is")]
+    Record(usize),
+    #[error("{0}")]
+    Lmdb(heed::Error),
+}
+
+/// What is wrong with one session.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionFault {
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("is encrypted, no secret given")]
+    Sealed,
+    #[error("has {size} bytes, larger than the {limit} bytes that {taker} takes")]
+    TooLarge { size: u64, limit: u64, taker: String },
+    #[error("another request saved it since it was read")]
+    Conflict,
+    #[error("other requests saved it before us {0} times in a row")]
+    Contended(u32),
+}
+
+impl Error {
+    pub(crate) fn argument(argument: &str, takes: &'static str, given: impl Into<String>) -> Error {
+        Kind::Argument {
+            argument: argument.to_owned(),
+            takes,
+            given: given.into(),
+        }
+        .into()
+    }
+
+    pub(crate) fn session(id: &crate::Id, fault: SessionFault) -> Error {
+        Kind::Session {
+            id: id.to_string(),
+            fault,
+        }
+        .into()
+    }
+
+    pub(crate) fn embedded(dir: &Path, fault: impl Into<EmbeddedFault>) -> Error {
+        Kind::Embedded {
+            dir: dir.to_owned(),
+            fault: fault.into(),
+        }
+        .into()
+    }
+
+    /// A server or the way to it failed. `sent`: the request was under way, it may have been carried out.
+    pub(crate) fn server(server: &str, fault: Fault, sent: bool) -> Error {
+        if matches!(fault, Fault::Interrupted) {
+            return Kind::Interrupted.into();
+        }
+        let ambiguous = sent && matches!(fault, Fault::Timeout(_) | Fault::Closed | Fault::Io(_));
+        Kind::Server {
+            server: server.to_owned(),
+            fault,
+            ambiguous,
+        }
+        .into()
+    }
+
+    /// The connection broke under a request that may have been carried out: worth a look at what is stored.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Server {
+                ambiguous: true,
+                fault: Fault::Closed | Fault::Io(_),
+                ..
+            }
+        )
+    }
+
+    /// A session with this id exists already.
+    pub fn is_exists(&self) -> bool {
+        matches!(*self.0, Kind::Exists)
+    }
+
+    /// Another request saved the session, and it was asked to let that stand, or kept happening.
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Session {
+                fault: SessionFault::Conflict | SessionFault::Contended(_),
+                ..
+            }
+        )
+    }
+
+    /// Nothing is wrong with the request: the same may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match &*self.0 {
+            Kind::Server { fault, .. } => !matches!(fault, Fault::NoMeta | Fault::Unsendable(_)),
+            Kind::Session { fault, .. } => matches!(fault, SessionFault::Contended(_)),
+            Kind::Interrupted => true,
+            _ => false,
+        }
+    }
+
+    /// What is stored can't be understood: damaged, or not written by this program. Nothing was overwritten.
+    pub fn is_corrupt(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Session {
+                fault: SessionFault::Corrupt(_) | SessionFault::Sealed,
+                ..
+            }
+        )
+    }
+
+    /// A [`Wait`](crate::Wait) stopped the operation.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(*self.0, Kind::Interrupted)
+    }
+
+    /// The session is larger than its store takes. The old value stays.
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Session {
+                fault: SessionFault::TooLarge { .. },
+                ..
+            }
+        )
+    }
+
+    /// A server did not answer, or did not accept a connection, in its time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Server {
+                fault: Fault::Timeout(_) | Fault::ConnectTimeout(_),
+                ..
+            }
+        )
+    }
+
+    /// The embedded store holds no more.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Embedded {
+                fault: EmbeddedFault::Full { .. },
+                ..
+            }
+        )
+    }
+
+    /// The caller gave something that can't be used: a configuration, or a session id.
+    pub fn is_argument(&self) -> bool {
+        matches!(*self.0, Kind::Argument { .. } | Kind::InvalidId { .. })
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Error {
+        Error(Box::new(kind))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Error").field(&self.0).finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0)
+    }
+}

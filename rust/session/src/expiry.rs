@@ -1,0 +1,99 @@
+//! How long an item lives, and how memcached and the embedded store write that down.
+//!
+//! Everywhere in this crate an expiry is a number of seconds from now. memcached reads a number above 30 days as
+//! a point in time instead, so [`Expiry::to_wire`] turns longer ones into one.
+//!
+//! ```text
+//! never           -> 0
+//! 1 s … 30 days   -> the same number
+//! longer          -> now + seconds, as a Unix time
+//! ```
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The longest expiry that memcached takes as relative.
+const THIRTY_DAYS: u64 = 60 * 60 * 24 * 30;
+
+/// Seconds from now, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry(u64);
+
+impl Expiry {
+    pub(crate) const NEVER: Expiry = Expiry(0);
+
+    /// A fixed number of seconds.
+    pub(crate) const fn fixed(seconds: u64) -> Expiry {
+        Expiry(seconds)
+    }
+
+    /// `None` and 0 both never expire, as in memcached.
+    pub(crate) fn seconds(seconds: Option<u64>) -> Expiry {
+        Expiry(seconds.unwrap_or(0))
+    }
+
+    /// This, or sooner.
+    pub(crate) fn at_most(self, seconds: u64) -> Expiry {
+        match self.0 {
+            0 => Expiry(seconds),
+            own => Expiry(own.min(seconds)),
+        }
+    }
+
+    /// The number that memcached is told. It holds 32 bits; what is later than 2106 is 2106.
+    pub(crate) fn to_wire(self) -> u32 {
+        self.to_wire_at(now() / 1000)
+    }
+
+    fn to_wire_at(self, now: u64) -> u32 {
+        let wire = if self.0 <= THIRTY_DAYS {
+            self.0
+        } else {
+            now.saturating_add(self.0)
+        };
+        u32::try_from(wire).unwrap_or(u32::MAX)
+    }
+
+    /// The Unix time of expiry in milliseconds, 0 for never.
+    pub(crate) fn at(self, now: u64) -> u64 {
+        match self.0 {
+            0 => 0,
+            seconds => now.saturating_add(seconds.saturating_mul(1000)),
+        }
+    }
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_thirty_days_is_a_point_in_time() {
+        const NOW: u64 = 1_700_000_000;
+        let cases = [
+            (None, 0),
+            (Some(0), 0),
+            (Some(1), 1),
+            (Some(2_592_000), 2_592_000),
+            (Some(2_592_001), 1_702_592_001),
+            (Some(31_536_000), 1_731_536_000),
+            (Some(u64::MAX), u32::MAX),
+        ];
+        for (seconds, wire) in cases {
+            assert_eq!(Expiry::seconds(seconds).to_wire_at(NOW), wire, "{seconds:?}");
+        }
+    }
+
+    #[test]
+    fn never_stays_never() {
+        assert_eq!(Expiry::NEVER.at(5), 0);
+        assert_eq!(Expiry::seconds(Some(3)).at(5), 3005);
+        assert_eq!(Expiry::seconds(Some(u64::MAX)).at(5), u64::MAX);
+    }
+}

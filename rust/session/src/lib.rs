@@ -1,0 +1,45 @@
+//! What a web session store does, without a word of Perl.
+//!
+//! A [`Store`] keeps sessions, byte strings under an [`Id`], on servers of memcached or in a directory of this host. Beyond
+//! that it makes sure that no request loses another's changes, that a deleted session stays deleted, and that a fault is
+//! an error that says what happened where.
+//!
+//! The tour, from the outside in:
+//!
+//! - [`Config`], [`Target`], [`Server`]: what a store is told
+//! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and [`Saved`] come out
+//! - `merge`: two requests changed one session
+//! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
+//! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`: the two that implement it
+//! - [`Wait`]: what a signal does to a wait
+//! - [`Error`]: what can go wrong
+//!
+//! Sessions are looked into for merging only, through the crate `storable`.
+
+#![deny(unsafe_code)]
+
+mod backend;
+mod config;
+mod embedded;
+mod envelope;
+mod error;
+mod expiry;
+mod id;
+mod memcached;
+mod merge;
+mod pause;
+mod placement;
+mod principal;
+mod server;
+mod store;
+mod wait;
+
+pub use backend::Version;
+pub use config::{Config, Conflict};
+pub use envelope::{Encoding, MAX_INFLATED};
+pub use error::{Error, Result};
+pub use id::{Id, MAX_KEY};
+pub use principal::{Principal, digest};
+pub use server::{DEFAULT_MAP_SIZE, Server, Target};
+pub use store::{Body, Loaded, Origin, Outcome, Saved, Store};
+pub use wait::{Interrupted, NoWait, Wait};

@@ -1,0 +1,216 @@
+//! One connection to one server: requests out, answers in, framed exactly.
+//!
+//! The connection remembers what it learnt of its server: that it speaks meta commands, which is made sure of before
+//! a value is sent for the first time (a server that does not would take the value's bytes for commands); and the
+//! largest item it takes, which is asked for before the first value of some size.
+//!
+//! A connection on which anything failed is not used again: its owner drops it. The same goes for one on which bytes
+//! are left over when every answer has been read.
+
+use std::time::Duration;
+
+use super::socket::{Deadline, Socket};
+use super::wire;
+use crate::backend::{Op, Reply};
+use crate::error::Fault;
+use crate::wait::Wait;
+
+/// Room for what a read takes in at once; longer values are read straight into their own memory.
+const BUFFER: usize = 16 << 10;
+
+/// The longest first line of an answer: a key, and a few flags.
+const LINE: usize = 2 << 10;
+
+/// How much memory a value gets ahead of its bytes, so that a length alone can't fill the memory.
+const AHEAD: usize = 1 << 20;
+
+/// A value up to this size is sent without asking for the largest item. memcached's own least is far above.
+const ASK_ABOVE: usize = 16 << 10;
+
+/// A connection, and what is known about the server at its other end.
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: Socket,
+    /// Bytes that were read.
+    buffer: Vec<u8>,
+    /// How many of them were used.
+    used: usize,
+    /// The token of the last command.
+    token: u32,
+    speaks_meta: bool,
+    item_size_max: Option<u64>,
+    /// An answer, or a part of one, arrived since the last `send`.
+    answered: bool,
+}
+
+impl Connection {
+    pub(super) fn open(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Connection, Fault> {
+        Ok(Connection {
+            socket: Socket::connect(address, timeout, wait)?,
+            buffer: Vec::with_capacity(BUFFER),
+            used: 0,
+            token: 0,
+            speaks_meta: false,
+            item_size_max: None,
+            answered: false,
+        })
+    }
+
+    /// Whether a kept connection can be used: still open, and nothing lies unread on it.
+    pub(super) fn is_usable(&self) -> bool {
+        self.is_drained() && self.socket.is_quiet()
+    }
+
+    /// Whether every byte that arrived was part of an answer.
+    pub(super) fn is_drained(&self) -> bool {
+        self.used == self.buffer.len()
+    }
+
+    /// Whether anything arrived since the last `send`.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The largest item that the server is known to take.
+    pub(super) fn item_size_max(&self) -> Option<u64> {
+        self.item_size_max
+    }
+
+    /// Learns what has to be known before these operations are sent.
+    pub(super) fn prepare<'a>(
+        &mut self,
+        ops: impl Iterator<Item = &'a Op<'a>>,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
+        let largest = ops
+            .filter_map(|op| match op {
+                Op::Store { value, .. } => Some(value.len()),
+                _ => None,
+            })
+            .max();
+        let Some(largest) = largest else {
+            return Ok(());
+        };
+        if !self.speaks_meta {
+            let mut request = Vec::new();
+            wire::encode_probe(&mut request)?;
+            self.send(&request, deadline, wait)?;
+            let line = self.line(deadline, wait)?;
+            wire::decode_probe(&self.buffer[line])?;
+            self.speaks_meta = true;
+        }
+        if largest > ASK_ABOVE && self.item_size_max.is_none() {
+            self.send(wire::SETTINGS, deadline, wait)?;
+            loop {
+                let line = self.line(deadline, wait)?;
+                let line = &self.buffer[line];
+                if line == b"END" {
+                    break;
+                }
+                if !line.starts_with(b"STAT ") {
+                    return Err(wire::out_of_step(line));
+                }
+                if let Some(size) = wire::item_size_max(line) {
+                    self.item_size_max = Some(size);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a command its token.
+    pub(super) fn next_token(&mut self) -> u32 {
+        self.token = self.token.wrapping_add(1);
+        self.token
+    }
+
+    /// Sends requests.
+    pub(super) fn send(&mut self, request: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        self.buffer.clear();
+        self.used = 0;
+        self.answered = false;
+        self.socket.send(request, deadline, wait)
+    }
+
+    /// Reads the answer to a command.
+    pub(super) fn answer(
+        &mut self,
+        op: &Op<'_>,
+        token: u32,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<Reply, Fault> {
+        let line = self.line(deadline, wait)?;
+        // Room for the value moves the buffer: the line is small, and kept aside.
+        let length = wire::value_length(&self.buffer[line.clone()])?;
+        let reply = match length {
+            None => wire::decode(op, token, &self.buffer[line], None)?,
+            Some(length) => {
+                let line = self.buffer[line].to_vec();
+                let value = self.value(length, deadline, wait)?;
+                wire::decode(op, token, &line, Some(value))?
+            }
+        };
+        self.speaks_meta = true;
+        Ok(reply)
+    }
+
+    /// The next line, without its end: where it lies in the buffer.
+    fn line(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<std::ops::Range<usize>, Fault> {
+        let mut searched = self.used;
+        loop {
+            if let Some(found) = self.buffer[searched..].windows(2).position(|end| end == b"\r\n") {
+                let line = self.used..searched + found;
+                self.used = line.end + 2;
+                return Ok(line);
+            }
+            if self.buffer.len() - self.used > LINE {
+                return Err(wire::out_of_step(&self.buffer[self.used..]));
+            }
+            searched = self.buffer.len().saturating_sub(1).max(self.used);
+            if self.buffer.capacity() == self.buffer.len() {
+                self.buffer.drain(..self.used);
+                searched -= self.used;
+                self.used = 0;
+            }
+            self.fill(deadline, wait)?;
+        }
+    }
+
+    /// A value and the line end after it.
+    fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Vec<u8>, Fault> {
+        let whole = length + 2;
+        let here = whole.min(self.buffer.len() - self.used);
+        let mut value = Vec::with_capacity(whole.min(AHEAD.max(here)));
+        value.extend_from_slice(&self.buffer[self.used..self.used + here]);
+        self.used += here;
+        while value.len() < whole {
+            if value.capacity() == value.len() {
+                value.reserve_exact((whole - value.len()).min(value.len().max(AHEAD)));
+            }
+            self.socket.more(&mut value, deadline, wait)?;
+        }
+        // What came after the value belongs to the next answer.
+        if value.len() > whole {
+            self.buffer.clear();
+            self.buffer.extend_from_slice(&value[whole..]);
+            self.used = 0;
+        }
+        if value[length..whole] != *b"\r\n" {
+            return Err(wire::out_of_step(&value[length..whole]));
+        }
+        value.truncate(length);
+        Ok(value)
+    }
+
+    /// Reads what there is into the buffer.
+    fn fill(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        if self.answered {
+            return self.socket.more(&mut self.buffer, deadline, wait);
+        }
+        self.socket.first(&mut self.buffer, deadline, wait)?;
+        self.answered = true;
+        Ok(())
+    }
+}

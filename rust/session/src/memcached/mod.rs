@@ -1,0 +1,287 @@
+//! Sessions on servers of memcached.
+//!
+//! A batch is sorted by server ([`placement`](crate::placement)), written to all of them, then read from all of them: one
+//! round trip, whatever the number of operations and servers.
+//!
+//! - [`socket`]: a stream with time limits that signals can interrupt
+//! - [`connection`]: requests and answers on it, framed
+//! - [`wire`]: operations as meta commands, answers as replies
+//! - [`pool`]: what is kept between exchanges, and which servers are down
+//!
+//! A server that can't be connected to is passed over for 20 to 30 seconds, as in `Cache::Memcached`, and its keys go to
+//! the next server of their walk; with one server, or where the whole walk is down, it is tried every time. A kept
+//! connection that turns out dead is replaced, and what can be repeated without harm is repeated, once.
+
+mod connection;
+mod pool;
+mod socket;
+mod wire;
+
+use std::time::Duration;
+
+use self::connection::Connection;
+use self::pool::Lent;
+use self::socket::Deadline;
+use crate::backend::{Backend, Op, Reply};
+use crate::config::Config;
+use crate::error::{Error, Fault, Kind, Result, SessionFault};
+use crate::placement::Placement;
+use crate::server::Server;
+use crate::wait::Wait;
+
+/// The servers of one tier.
+#[derive(Debug)]
+pub(crate) struct Memcached {
+    servers: Vec<Server>,
+    placement: Placement,
+    namespace: Vec<u8>,
+    no_rehash: bool,
+    connect_timeout: Duration,
+    io_timeout: Duration,
+}
+
+/// The part of a batch that goes to one server.
+struct Group<'s> {
+    address: &'s str,
+    lent: Lent,
+    /// It was kept from an earlier exchange, so the server may have closed it meanwhile.
+    kept: bool,
+    /// Which operations of the batch.
+    members: Vec<usize>,
+    /// The tokens that their commands carry.
+    tokens: Vec<u32>,
+    fault: Option<Fault>,
+}
+
+impl Backend for Memcached {
+    fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>> {
+        let deadline = Deadline::after(self.io_timeout);
+        let mut groups: Vec<Group<'_>> = Vec::with_capacity(1);
+        for (index, op) in ops.iter().enumerate() {
+            let group = self.group(op.key(), &mut groups, wait)?;
+            groups[group].members.push(index);
+        }
+        for group in &mut groups {
+            self.prepare(group, ops, deadline, wait)?;
+        }
+        for group in &mut groups {
+            group.fault = self.send(group, ops, deadline, wait).err();
+        }
+        let mut replies: Vec<Option<Result<Reply>>> = ops.iter().map(|_| None).collect();
+        let mut stopped = false;
+        for mut group in groups {
+            if stopped {
+                group.fault = Some(Fault::Interrupted);
+            }
+            self.receive(&mut group, ops, deadline, &mut replies, wait);
+            if group.fault.is_none() && group.lent.connection.is_drained() {
+                pool::keep(group.address, group.lent);
+            } else {
+                stopped |= matches!(group.fault, Some(Fault::Interrupted));
+            }
+        }
+        Ok(replies
+            .into_iter()
+            .map(|reply| reply.expect("every operation is in one group"))
+            .collect())
+    }
+}
+
+impl Memcached {
+    pub(crate) fn new(servers: &[Server], config: &Config) -> Memcached {
+        Memcached {
+            placement: Placement::new(servers),
+            servers: servers.to_vec(),
+            namespace: config.namespace.clone(),
+            no_rehash: config.no_rehash,
+            connect_timeout: config.connect_timeout,
+            io_timeout: config.io_timeout,
+        }
+    }
+
+    /// The group of the server that has a key: one of those there are, or a new one.
+    fn group<'s>(&'s self, key: &[u8], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<usize> {
+        let mut first_error = None;
+        for server in self.placement.walk(key) {
+            let address = self.servers[server].address.as_str();
+            if let Some(group) = groups.iter().position(|group| group.address == address) {
+                return Ok(group);
+            }
+            if self.servers.len() > 1 && pool::is_dead(address) {
+                if self.no_rehash {
+                    break;
+                }
+                continue;
+            }
+            match self.lend(address, wait) {
+                Ok((lent, kept)) => return Ok(add_group(groups, address, lent, kept)),
+                Err(Fault::Interrupted) => return Err(Kind::Interrupted.into()),
+                Err(fault) => {
+                    first_error.get_or_insert_with(|| Error::server(address, fault, false));
+                    if self.no_rehash {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(error) = first_error {
+            return Err(error);
+        }
+        // Every server of the walk was found down lately. The key's own may be back.
+        let home = self.placement.walk(key).next().expect("a walk tries at least once");
+        let address = self.servers[home].address.as_str();
+        match self.lend(address, wait) {
+            Ok((lent, kept)) => Ok(add_group(groups, address, lent, kept)),
+            Err(fault) => Err(Error::server(address, fault, false)),
+        }
+    }
+
+    /// A connection: the kept one while it is good, else a new one. And whether it was kept.
+    fn lend(&self, address: &str, wait: &mut dyn Wait) -> Result<(Lent, bool), Fault> {
+        if let Some(lent) = pool::take(address).filter(|lent| lent.connection.is_usable()) {
+            return Ok((lent, true));
+        }
+        Ok((self.connect(address, wait)?, false))
+    }
+
+    fn connect(&self, address: &str, wait: &mut dyn Wait) -> Result<Lent, Fault> {
+        match Connection::open(address, self.connect_timeout, wait) {
+            Ok(connection) => {
+                pool::mark_alive(address);
+                Ok(Lent::new(connection))
+            }
+            Err(Fault::Interrupted) => Err(Fault::Interrupted),
+            Err(fault) => {
+                pool::mark_dead(address);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Learns what must be known of the server, and refuses a value that it would not take: memcached removes the old
+    /// value before it finds the new one too large.
+    fn prepare(&self, group: &mut Group<'_>, ops: &[Op<'_>], deadline: Deadline, wait: &mut dyn Wait) -> Result<()> {
+        let members = || group.members.iter().map(|&index| &ops[index]);
+        let mut prepared = group.lent.connection.prepare(members(), deadline, wait);
+        if let Err(fault) = &prepared
+            && group.kept
+            && is_dead_connection(fault)
+        {
+            group.kept = false;
+            group.lent = self
+                .connect(group.address, wait)
+                .map_err(|fault| Error::server(group.address, fault, false))?;
+            prepared = group.lent.connection.prepare(members(), deadline, wait);
+        }
+        prepared.map_err(|fault| Error::server(group.address, fault, false))?;
+        let Some(limit) = group.lent.connection.item_size_max() else {
+            return Ok(());
+        };
+        for op in members() {
+            if let Op::Store { key, value, .. } = op {
+                let size = wire::item_size(&self.key(key), value);
+                if size > limit {
+                    return Err(Kind::Session {
+                        id: key.escape_ascii().to_string(),
+                        fault: SessionFault::TooLarge {
+                            size,
+                            limit,
+                            taker: format!("memcached {}", group.address),
+                        },
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, group: &mut Group<'_>, ops: &[Op<'_>], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        let mut request = Vec::with_capacity(256);
+        group.tokens.clear();
+        for &index in &group.members {
+            let op = &ops[index];
+            let token = group.lent.connection.next_token();
+            wire::encode(op, &self.key(op.key()), token, &mut request)?;
+            group.tokens.push(token);
+        }
+        group.lent.connection.send(&request, deadline, wait)
+    }
+
+    /// Reads the answers of a group. Where the connection was kept and the server had closed it, the group is sent
+    /// again on a new one, if that does no harm.
+    fn receive(
+        &self,
+        group: &mut Group<'_>,
+        ops: &[Op<'_>],
+        deadline: Deadline,
+        replies: &mut [Option<Result<Reply>>],
+        wait: &mut dyn Wait,
+    ) {
+        let answered = match group.fault.take() {
+            None => read(group, ops, deadline, replies, wait),
+            Some(fault) => Err(fault),
+        };
+        let Err(fault) = answered else {
+            return;
+        };
+        let harmless = group.members.iter().all(|&index| ops[index].is_repeatable());
+        if group.kept && harmless && is_dead_connection(&fault) && !group.lent.connection.has_answered() {
+            group.kept = false;
+            let deadline = Deadline::after(self.io_timeout);
+            let repeated = self.connect(group.address, wait).and_then(|lent| {
+                group.lent = lent;
+                group
+                    .lent
+                    .connection
+                    .prepare(group.members.iter().map(|&index| &ops[index]), deadline, wait)?;
+                self.send(group, ops, deadline, wait)?;
+                read(group, ops, deadline, replies, wait)
+            });
+            group.fault = repeated.err();
+        } else {
+            group.fault = Some(fault);
+        }
+        let Some(fault) = &group.fault else {
+            return;
+        };
+        for &index in &group.members {
+            replies[index].get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
+        }
+    }
+
+    fn key(&self, key: &[u8]) -> Vec<u8> {
+        [&self.namespace, key].concat()
+    }
+}
+
+fn add_group<'s>(groups: &mut Vec<Group<'s>>, address: &'s str, lent: Lent, kept: bool) -> usize {
+    groups.push(Group {
+        address,
+        lent,
+        kept,
+        members: Vec::with_capacity(2),
+        tokens: Vec::with_capacity(2),
+        fault: None,
+    });
+    groups.len() - 1
+}
+
+fn read(
+    group: &mut Group<'_>,
+    ops: &[Op<'_>],
+    deadline: Deadline,
+    replies: &mut [Option<Result<Reply>>],
+    wait: &mut dyn Wait,
+) -> Result<(), Fault> {
+    for (&index, &token) in group.members.iter().zip(&group.tokens) {
+        let reply = group.lent.connection.answer(&ops[index], token, deadline, wait)?;
+        replies[index] = Some(Ok(reply));
+    }
+    Ok(())
+}
+
+/// How it shows that the other end of a connection is gone.
+fn is_dead_connection(fault: &Fault) -> bool {
+    matches!(fault, Fault::Closed | Fault::Io(_))
+}

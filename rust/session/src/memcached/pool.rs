@@ -1,0 +1,104 @@
+//! The connections that are kept between exchanges, and the servers that are known to be down.
+//!
+//! Each thread has its own pool, so nothing is shared and nothing is locked; and the pool belongs to the process that
+//! filled it. After a `fork` the child finds another process id than its own in what it inherited, and closes its copies
+//! of the descriptors without a byte being written or read: the parent goes on with the connections.
+//!
+//! A connection is lent for an exchange and given back after it, so the pool is not borrowed while anybody waits. One
+//! connection is kept for each server. An exchange that starts inside another (a signal handler that opens a session)
+//! finds none, opens its own, and that is closed when it comes back second.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, getpid};
+
+use super::connection::Connection;
+use crate::pause::random_part;
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::new(Pool::new());
+}
+
+/// How long a server that refused a connection is passed over: this, and up to half as much again, so that the
+/// processes of a host don't all come back at once.
+const DEAD_FOR: Duration = Duration::from_secs(20);
+
+struct Pool {
+    process: Pid,
+    kept: HashMap<Box<str>, Connection>,
+    dead: HashMap<Box<str>, Instant>,
+}
+
+impl Pool {
+    fn new() -> Pool {
+        Pool {
+            process: getpid(),
+            kept: HashMap::new(),
+            dead: HashMap::new(),
+        }
+    }
+}
+
+/// Runs `work` on this thread's pool; `None` where the thread is ending and has none any more.
+fn with<T>(work: impl FnOnce(&mut Pool) -> T) -> Option<T> {
+    POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        if pool.process != getpid() {
+            *pool = Pool::new();
+        }
+        work(&mut pool)
+    })
+    .ok()
+}
+
+/// Borrows the connection that is kept for a server.
+pub(super) fn take(address: &str) -> Option<Lent> {
+    with(|pool| {
+        let connection = pool.kept.remove(address)?;
+        Some(Lent {
+            connection,
+            process: pool.process,
+        })
+    })?
+}
+
+/// A connection, and the process that it belongs to.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) connection: Connection,
+    process: Pid,
+}
+
+impl Lent {
+    pub(super) fn new(connection: Connection) -> Lent {
+        let process = getpid();
+        Lent { connection, process }
+    }
+}
+
+/// Gives a connection back. One that crossed a `fork` on the way is closed: it is the parent's.
+pub(super) fn keep(address: &str, lent: Lent) {
+    with(|pool| {
+        if pool.process == lent.process && !pool.kept.contains_key(address) {
+            pool.kept.insert(address.into(), lent.connection);
+        }
+    });
+}
+
+/// Notes that a server is down.
+pub(super) fn mark_dead(address: &str) {
+    let until = Instant::now() + DEAD_FOR + random_part(DEAD_FOR / 2);
+    with(|pool| pool.dead.insert(address.into(), until));
+}
+
+/// Notes that a server is up.
+pub(super) fn mark_alive(address: &str) {
+    with(|pool| pool.dead.remove(address));
+}
+
+/// Whether a server was found down a short while ago.
+pub(super) fn is_dead(address: &str) -> bool {
+    with(|pool| pool.dead.get(address).is_some_and(|until| Instant::now() < *until)).unwrap_or(false)
+}

@@ -1,0 +1,292 @@
+//! Operations as meta commands, and answers as replies.
+//!
+//! Framing and flags are those of `memcache::exp`; this module says which commands an operation is, and what the
+//! answers to them mean. Every command carries an opaque token that its answer must repeat: an answer to any other
+//! command is out of step, and can't be taken for ours.
+//!
+//! ```text
+//! mg ID v f c O1      ->  VA 42 f1 c7 O1 + 42 bytes | EN O1
+//! ms ID 42 c F1 T0 C7 O2  ->  HD c8 O2 | EX c0 O2 | NF c0 O2
+//! ```
+
+use memcache::exp::{
+    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode, SetOptions,
+    build_delete, build_get, build_noop, build_set, parse_meta_result,
+};
+
+use crate::backend::{Item, Op, Reply, Version, When};
+use crate::error::Fault;
+
+/// What memcached keeps of each item besides key and value: its header, the version, the client flags, the key's
+/// terminator and the value's line end. All of it counts against the largest item it takes.
+const ITEM_OVERHEAD: u64 = 48 + 8 + 4 + 1 + 2;
+
+/// The size that memcached gives an item.
+pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
+    ITEM_OVERHEAD + key.len() as u64 + value.len() as u64
+}
+
+/// Appends the command of an operation. `key` is the operation's, with its namespace.
+pub(super) fn encode(op: &Op<'_>, key: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
+    let opaque = Some(token.to_string().into_bytes());
+    command(op, key, opaque)
+        .and_then(|command| command.encode_into(request))
+        .map_err(|error| Fault::Unsendable(error.to_string()))
+}
+
+fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::Result<MetaCommand> {
+    match *op {
+        Op::Get { body, touch, .. } => {
+            let mut options = GetOptions::default();
+            options.value = body;
+            options.return_client_flags = true;
+            options.return_cas = true;
+            options.touch = touch.map(|expiry| expiry.to_wire());
+            options.opaque = opaque;
+            build_get(key, &options)
+        }
+        Op::Store {
+            value,
+            flags,
+            expiry,
+            when,
+            ..
+        } => {
+            let mut options = SetOptions::default();
+            options.client_flags = Some(flags);
+            options.ttl = Some(expiry.to_wire());
+            options.return_cas = true;
+            options.opaque = opaque;
+            match when {
+                When::Always => {}
+                When::Missing => options.mode = SetMode::Add,
+                When::Version(version) => options.compare_cas = Some(version.0),
+            }
+            build_set(key, value, &options)
+        }
+        Op::Delete { version, .. } => {
+            let mut options = DeleteOptions::default();
+            options.compare_cas = Some(version.0);
+            options.opaque = opaque;
+            build_delete(key, &options)
+        }
+    }
+}
+
+/// How many bytes of value follow this answer's first line, and its line end.
+pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
+    // The crate knows the length and checks its bounds, but keeps it to itself.
+    if !line.starts_with(b"VA ") {
+        return Ok(None);
+    }
+    MetaResponse::parse_header(line).map_err(fault)?;
+    let length = line[3..].split(|&byte| byte == b' ').find(|token| !token.is_empty());
+    length
+        .and_then(|token| std::str::from_utf8(token).ok())
+        .and_then(|token| token.parse().ok())
+        .map(Some)
+        .ok_or_else(|| out_of_step(line))
+}
+
+/// Reads the answer to an operation.
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+    let answer = MetaResponse::parse_header(line)
+        .and_then(parse_meta_result)
+        .map_err(fault)?;
+    let repeated = answer.opaque.as_deref();
+    // Some releases leave the token out where nothing was found.
+    if repeated != Some(token.to_string().as_bytes()) && !(repeated.is_none() && answer.rc == ReturnCode::En) {
+        return Err(out_of_step(line));
+    }
+    let version = || answer.cas.map(Version).ok_or_else(|| out_of_step(line));
+    match (op, answer.rc) {
+        (Op::Get { body: true, .. }, ReturnCode::Va) | (Op::Get { body: false, .. }, ReturnCode::Hd) => {
+            Ok(Reply::Item(Item {
+                value: value.unwrap_or_default(),
+                flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
+                version: version()?,
+            }))
+        }
+        (Op::Store { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
+        (Op::Delete { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
+        (Op::Get { .. }, ReturnCode::En) => Ok(Reply::Missing),
+        (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) => Ok(Reply::Missing),
+        (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex) | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
+        _ => Err(out_of_step(line)),
+    }
+}
+
+/// The command that shows whether a server speaks meta commands at all.
+pub(super) fn encode_probe(request: &mut Vec<u8>) -> Result<(), Fault> {
+    build_noop()
+        .encode_into(request)
+        .map_err(|error| Fault::Unsendable(error.to_string()))
+}
+
+/// Reads the answer to the probe.
+pub(super) fn decode_probe(line: &[u8]) -> Result<(), Fault> {
+    match MetaResponse::parse_header(line).map_err(fault)?.rc() {
+        ReturnCode::Mn => Ok(()),
+        _ => Err(out_of_step(line)),
+    }
+}
+
+/// The command that lists a server's settings, and the setting that is looked for.
+pub(super) const SETTINGS: &[u8] = b"stats settings\r\n";
+
+/// The largest item, where this line of the settings says so.
+pub(super) fn item_size_max(line: &[u8]) -> Option<u64> {
+    let number = line.strip_prefix(b"STAT item_size_max ")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// An answer that is no answer to what was asked.
+pub(super) fn out_of_step(line: &[u8]) -> Fault {
+    const SHOWN: usize = 80;
+    let shown = &line[..line.len().min(SHOWN)];
+    Fault::OutOfStep(format!("\"{}\"", shown.escape_ascii()))
+}
+
+fn fault(error: WireError) -> Fault {
+    match error {
+        WireError::Rejected(words) if words == "ERROR" => Fault::NoMeta,
+        WireError::Rejected(words) => Fault::Words(format!("CLIENT_ERROR {words}")),
+        WireError::Server(words) => Fault::Words(format!("SERVER_ERROR {words}")),
+        WireError::Protocol(words) => Fault::OutOfStep(words),
+        other => Fault::OutOfStep(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::Expiry;
+
+    const GET: Op<'_> = Op::Get {
+        key: b"k",
+        body: true,
+        touch: None,
+    };
+    const PEEK: Op<'_> = Op::Get {
+        key: b"k",
+        body: false,
+        touch: None,
+    };
+    const DELETE: Op<'_> = Op::Delete {
+        key: b"k",
+        version: Version(7),
+    };
+
+    fn store(when: When) -> Op<'static> {
+        let expiry = Expiry::seconds(Some(60));
+        Op::Store {
+            key: b"k",
+            value: b"body",
+            flags: 1,
+            expiry,
+            when,
+        }
+    }
+
+    #[test]
+    fn commands() {
+        let sliding = Op::Get {
+            key: b"k",
+            body: true,
+            touch: Some(Expiry::seconds(Some(60))),
+        };
+        for (op, expected) in [
+            (GET, "mg ns:k v f c O5\r\n"),
+            (PEEK, "mg ns:k f c O5\r\n"),
+            (sliding, "mg ns:k v f c T60 O5\r\n"),
+            (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
+            (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
+            (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
+            (DELETE, "md ns:k C7 O5\r\n"),
+        ] {
+            let mut request = Vec::new();
+            encode(&op, b"ns:k", 5, &mut request).unwrap();
+            assert_eq!(String::from_utf8(request).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let found = |value: &[u8]| {
+            Reply::Item(Item {
+                value: value.to_vec(),
+                flags: 1,
+                version: Version(7),
+            })
+        };
+        let put = store(When::Always);
+        for (op, line, expected) in [
+            (GET, "VA 4 f1 c7 O5", found(b"body")),
+            (GET, "EN", Reply::Missing),
+            (GET, "EN O5", Reply::Missing),
+            (PEEK, "HD f1 c7 O5", found(b"")),
+            (put, "HD c8 O5", Reply::Stored(Version(8))),
+            (put, "NS c0 O5", Reply::Exists),
+            (put, "EX c0 O5", Reply::Exists),
+            (put, "NF c0 O5", Reply::Missing),
+            (DELETE, "HD O5", Reply::Deleted),
+            (DELETE, "NF O5", Reply::Missing),
+            (DELETE, "EX O5", Reply::Exists),
+        ] {
+            let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec());
+            assert_eq!(decode(&op, 5, line.as_bytes(), value).unwrap(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_out_of_step() {
+        let put = store(When::Always);
+        for (op, line) in [
+            (GET, "VA 4 f1 c7 O4"),
+            (GET, "VA 4 f1 c7"),
+            (GET, "EN O4"),
+            (GET, "HD f1 c7 O5"),
+            (GET, "VA 4 c7 O5"),
+            (GET, "VA 4 f1 O5"),
+            (GET, "VA 4 fx c7 O5"),
+            (GET, ""),
+            (GET, "XX O5"),
+            (PEEK, "VA 4 f1 c7 O5"),
+            (put, "HD O5"),
+            (put, "HD c8"),
+            (put, "EN O5"),
+            (DELETE, "NF"),
+            (DELETE, "MN"),
+        ] {
+            let fault = decode(&op, 5, line.as_bytes(), None).unwrap_err();
+            assert!(matches!(fault, Fault::OutOfStep(_)), "{line}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn error_lines_are_told_apart() {
+        let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
+        assert_eq!(told("ERROR"), "speaks no meta commands; memcached 1.6 or later is needed");
+        assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
+        assert_eq!(
+            told("SERVER_ERROR out of memory storing object"),
+            "SERVER_ERROR out of memory storing object"
+        );
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        assert_eq!(value_length(b"VA 12 f1").unwrap(), Some(12));
+        assert_eq!(value_length(b"HD f1").unwrap(), None);
+        for line in ["VA ", "VA x", "VA -1 f1", "VA 1073741825 f1", "VA 99999999999999999999 f1"] {
+            assert!(value_length(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn settings() {
+        assert_eq!(item_size_max(b"STAT item_size_max 1048576"), Some(1_048_576));
+        assert_eq!(item_size_max(b"STAT item_size_max x"), None);
+        assert_eq!(item_size_max(b"STAT maxbytes 67108864"), None);
+    }
+}

@@ -1,0 +1,152 @@
+package Fixture::Scripted;
+
+# A server that misbehaves as told: a proxy before a real memcached that does
+# to each answer what a script says.
+#
+#     my $server = Fixture::Scripted->start(
+#         upstream => $memcached,
+#         script   => [ [ 'pass', [ cut => 5 ] ], ['silent'] ],
+#     );
+#
+# One list for each connection, in the order in which they come, and one step
+# for each request on it; where the lists end, everything passes. The steps:
+#
+#     pass             the real answer
+#     silent           no answer, the connection stays open
+#     hangup           no answer, the connection is closed
+#     [ late => 0.5 ]  the real answer, that many seconds late
+#     [ cut => 7 ]     the first 7 bytes of the real answer, then closed
+#     [ stall => 7 ]   the same, but then silent
+#     [ say => "…" ]   these bytes instead, the request never reaches upstream
+#     [ and => "…" ]   the real answer with these bytes after it
+#     last             the real answer, then closed
+#
+# What arrives in one piece is one request, which is so for small sessions.
+# `requests` returns what was asked so far, one element for each.
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Select;
+use IO::Socket::IP;
+use POSIX ();
+use Socket qw(TCP_NODELAY IPPROTO_TCP);
+use Fixture::Watchdog ();
+
+my $LIFE = 120;    # seconds until a forgotten one ends itself
+
+sub start {
+    my ( $class, %option ) = @_;
+    my $listener = IO::Socket::IP->new(
+        LocalHost => '127.0.0.1',
+        LocalPort => 0,
+        Listen    => 64,
+    ) or die "can't listen: $@";
+    my $self = bless {
+        owner    => $$,
+        log      => File::Temp->new,
+        upstream => $option{upstream} && $option{upstream}->port,
+        script   => $option{script} // [],
+        port     => $listener->sockport,
+    }, $class;
+
+    my $pid = fork // die "fork: $!";
+    if ( !$pid ) {
+        open STDOUT, '>', '/dev/null';
+        $SIG{$_} = 'DEFAULT' for qw(ALRM TERM PIPE __DIE__ __WARN__);
+        setpgrp;
+        alarm $LIFE;
+        eval { $self->serve($listener) };
+        print {*STDERR} "# scripted server: $@" if $@;
+        POSIX::_exit(1);
+    }
+    $self->{pid} = $pid;
+    Fixture::Watchdog::guard($pid);
+    return $self;
+}
+
+sub address { return "127.0.0.1:$_[0]{port}" }
+
+sub requests {
+    my ($self) = @_;
+    open my $log, '<:raw', $self->{log}->filename or die $!;
+    local $/ = "\0\0\n";
+    my @requests = <$log>;
+    chomp @requests;
+    return @requests;
+}
+
+# Takes connections one after another, each served by a process of its own.
+sub serve {
+    my ( $self, $listener ) = @_;
+    local $SIG{CHLD} = 'IGNORE';
+    my $count = 0;
+    while (1) {
+        my $client = $listener->accept or next;
+        my @steps = @{ $self->{script}[ $count++ ] // [] };
+        my $child = fork // die "fork: $!";
+        next if $child;
+        alarm $LIFE;
+        close $listener;
+        setsockopt $client, IPPROTO_TCP, TCP_NODELAY, 1;
+        eval { $self->converse( $client, @steps ) };
+        print {*STDERR} "# scripted server: $@" if $@;
+        POSIX::_exit(0);
+    }
+}
+
+sub converse {
+    my ( $self, $client, @steps ) = @_;
+    my $upstream = $self->{upstream} && IO::Socket::IP->new(
+        PeerHost => '127.0.0.1',
+        PeerPort => $self->{upstream},
+    );
+    while (1) {
+        sysread $client, my $request, 1 << 20 or return;
+        $self->record($request);
+        my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // 'pass';
+        my $answer =
+              $act =~ /^(?:silent|hangup)$/ ? ''
+            : $act eq 'say'                 ? $with
+            :                                 ask( $upstream, $request );
+        if ( $act eq 'late' ) { select undef, undef, undef, $with }
+        if ( $act =~ /^(?:cut|stall)$/ ) { $answer = substr $answer, 0, $with }
+        if ( $act eq 'and' ) { $answer .= $with }
+        syswrite $client, $answer if length $answer;
+        return if $act =~ /^(?:hangup|cut|last)$/;
+    }
+}
+
+sub record {
+    my ( $self, $request ) = @_;
+    open my $log, '>>:raw', $self->{log}->filename or die $!;
+    syswrite $log, "$request\0\0\n";
+    return;
+}
+
+# The real server's answer: all that comes until it pauses.
+sub ask {
+    my ( $upstream, $request ) = @_;
+    syswrite $upstream, $request;
+    my $select = IO::Select->new($upstream);
+    my $answer = '';
+    my $wait   = 5;
+    while ( $select->can_read($wait) ) {
+        sysread $upstream, $answer, 1 << 20, length $answer or last;
+        $wait = 0.01;
+    }
+    return $answer;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $self->{owner} != $$ || !$self->{pid};
+    local ( $?, $!, $@ );
+    kill KILL => -$self->{pid}, $self->{pid};
+    waitpid $self->{pid}, 0;
+    Fixture::Watchdog::release( $self->{pid} );
+    return;
+}
+
+1;

@@ -22,27 +22,29 @@ sub attempt {
 
 my %bad = (
     servers => [
-        'localhost:11211', [], {}, [''], ['localhost'], ['localhost:'], ['localhost:port'],
-        ['localhost:0'], ['localhost:65536'], ['[::1:11211'], ['embedded:'],
-        ["embedded:$dir/s?size=much"], ["embedded:$dir/s?colour=red"], [undef], [ {} ],
-        [ ['localhost:11211'] , ['localhost:11211', 0] ], [ [ 'localhost:11211', -1 ] ],
+        'localhost:11211',             [], {}, [''], ['localhost'], ['localhost:'], ['localhost:port'],
+        ['localhost:0'],               ['localhost:65536'],            ['[::1:11211'], ['embedded:'],
+        ["embedded:$dir/s?size=much"], ["embedded:$dir/s?colour=red"], [undef],        [ {} ],
+        [ [ 'localhost:11211', 0 ] ],       [ [ 'localhost:11211', -1 ] ],
         [ [ 'localhost:11211', 'heavy' ] ], [ [ 'localhost:11211', 1.5 ] ],
         [ "embedded:$dir/s", 'localhost:11211' ],
     ],
     local              => [ 'localhost:11211', ['localhost'] ],
-    timeout            => [ -1, 'soon', '5 minutes', [], 1.5 ],
-    ttl                => [ -1, 'soon', {} ],
-    local_ttl          => [ -1, 'soon' ],
-    principal          => [ [], {} ],
-    conflict           => [ 'none', [] ],
-    missing            => [ 'ignore', [] ],
-    on_error           => [ 'ignore', [] ],
-    classes            => [ 'Some::Class', {}, [ [] ] ],
-    namespace          => [ 'a b', "a\n", 'x' x 250, [] ],
-    compress_threshold => [ 'large', [] ],
-    connect_timeout    => [ 'long', -1, [] ],
-    io_timeout         => [ 'long', -1, [] ],
-    IDLength           => [ 'long', -1, 0 ],
+    timeout            => [ -1,            'soon', '5 minutes', [] ],
+    ttl                => [ -1,            'soon', {} ],
+    local_ttl          => [ -1,            'soon' ],
+    principal          => [ [],            {} ],
+    conflict           => [ 'none',        [] ],
+    max_depth          => [ 'deep',        [] ],
+    max_size           => [ 'large',       [] ],
+    missing            => [ 'ignore',      [] ],
+    on_error           => [ 'ignore',      [] ],
+    classes            => [ 'Some::Class', {},    [ [] ] ],
+    namespace          => [ 'a b',         "a\n", 'x' x 250, [] ],
+    compress_threshold => [ 'large',       [] ],
+    connect_timeout    => [ 'long',        -1, [] ],
+    io_timeout         => [ 'long',        -1, [] ],
+    IDLength           => [ 'long',        -1, 0 ],
 );
 
 for my $name ( sort keys %bad ) {
@@ -50,16 +52,16 @@ for my $name ( sort keys %bad ) {
         my $shown = shown($value);
         $shown = substr( $shown, 0, 40 ) . '…' if length $shown > 40;
         ok !attempt( %good, $name => $value ), "$name => $shown is refused";
-        like $@, qr/\b$name\b/, 'by name';
+        like $@, qr/\b$name\b/,           'by name';
         like $@, qr/ at \Q$0\E line \d+/, "at the caller's line";
     }
 }
 
 sub shown {
     my ($value) = @_;
-    return 'undef' if !defined $value;
+    return 'undef'                                             if !defined $value;
     return '[' . join( ', ', map { shown($_) } @$value ) . ']' if ref $value eq 'ARRAY';
-    return '{}' if ref $value;
+    return '{}'                                                if ref $value;
     ( my $text = $value ) =~ s/[^ -~]/?/g;
     return "'$text'";
 }
@@ -67,27 +69,29 @@ sub shown {
 subtest 'arguments that are not a hash' => sub {
     for my $arguments ( [], 'servers', \1 ) {
         ok !eval { tie my %session, 'Apache::Session::Memorycached', undef, $arguments; 1 },
-            'refused';
+          'refused';
         like $@, qr/ at \Q$0\E line \d+/, "at the caller's line";
     }
 };
 
 my %fine = (
-    timeout   => [ undef, '', 0, 300, '300', 90 * 86_400 ],
-    ttl       => [ undef, 0, 300 ],
-    sliding   => [ undef, 0, 1 ],
-    conflict  => [qw(merge overwrite die)],
-    missing   => [qw(empty die)],
-    on_error  => [qw(die warn)],
-    classes   => [ [], ['Some::Class'], [ 'Some::Class', qr/^Other::/ ] ],
-    namespace => [ undef, '', 'app:', 'x' x 200 ],
-    compress_threshold => [ undef, 0, 10_000, -1 ],
-    connect_timeout    => [ 0.5, 2, '0.25' ],
-    io_timeout         => [ 0.5, 2 ],
-    no_rehash          => [ 0, 1 ],
-    updateOnly         => [ 0, 1 ],
+    timeout            => [ undef, '', 0, 300, '300', 90 * 86_400 ],
+    ttl                => [ undef, 0,  300 ],
+    sliding            => [ undef, 0,  1 ],
+    conflict           => [ undef, qw(merge overwrite die) ],
+    max_depth          => [ undef, 20_000 ],
+    max_size           => [ undef, 1_000_000 ],
+    missing            => [ undef, qw(empty die) ],
+    on_error           => [ undef, qw(die warn) ],
+    classes            => [ [],    ['Some::Class'], [ 'Some::Class', qr/^Other::/ ] ],
+    namespace          => [ undef, '', 'app:', 'x' x 200 ],
+    compress_threshold => [ undef, 0,  10_000, -1 ],
+    connect_timeout    => [ 0.5,   2,  '0.25' ],
+    io_timeout         => [ 0.5,   2 ],
+    no_rehash          => [ 0,     1 ],
+    updateOnly         => [ 0,     1 ],
     principal          => [ undef, 'uid' ],
-    IDLength           => [ 16, 64 ],
+    IDLength           => [ 16,    64 ],
     Transaction        => [ undef, 0 ],
     ketama_points      => [ undef, 0 ],
 );
@@ -96,7 +100,7 @@ for my $name ( sort keys %fine ) {
     my @warnings = warnings_of {
         for my $value ( @{ $fine{$name} } ) {
             ok attempt( %good, $name => $value ), "$name => " . shown($value)
-                or diag $@;
+              or diag $@;
         }
     };
     is_deeply \@warnings, [], "$name: no warnings";
@@ -112,16 +116,16 @@ subtest 'not yet' => sub {
 
 subtest 'unknown arguments' => sub {
     my %nearest = (
-        Servers  => 'servers',
-        server   => 'servers',
-        timout   => 'timeout',
-        Timeout  => 'timeout',
-        tll      => 'ttl',
-        update_only  => 'updateOnly',
-        principle    => 'principal',
-        name_space   => 'namespace',
-        transaction  => 'Transaction',
-        io_time_out  => 'io_timeout',
+        Servers     => 'servers',
+        server      => 'servers',
+        timout      => 'timeout',
+        Timeout     => 'timeout',
+        tll         => 'ttl',
+        update_only => 'updateOnly',
+        principle   => 'principal',
+        name_space  => 'namespace',
+        transaction => 'Transaction',
+        io_time_out => 'io_timeout',
     );
     for my $name ( sort keys %nearest ) {
         my @warnings = warnings_of {
@@ -129,7 +133,7 @@ subtest 'unknown arguments' => sub {
         };
         is @warnings, 1, 'with one warning';
         like $warnings[0], qr/\b$name\b.*\b$nearest{$name}\b/, "that suggests $nearest{$name}";
-        like $warnings[0], qr/ at \Q$0\E line \d+/, "at the caller's line";
+        like $warnings[0], qr/ at \Q$0\E line \d+/,            "at the caller's line";
     }
     my @warnings = warnings_of { attempt( %good, zzzzzzzzzz => 1 ) };
     like $warnings[0], qr/zzzzzzzzzz/, 'one that resembles none is named alone';
@@ -145,9 +149,8 @@ subtest "the caller's hash" => sub {
         classes            => [ 'A', qr/^B::/ ],
         compress_threshold => 10,
     };
-    my %before = map { $_ => ref $arguments->{$_} ? [ @{ $arguments->{$_} } ]
-                                                  : $arguments->{$_} } keys %$arguments;
-    my $id = create( $arguments, uid => 'dwho' );
+    my %before = map { $_ => ref $arguments->{$_} ? [ @{ $arguments->{$_} } ] : $arguments->{$_} } keys %$arguments;
+    my $id     = create( $arguments, uid => 'dwho' );
     change( $arguments, $id, sub { $_[0]{a} = 1 } );
     is_deeply $arguments, \%before, 'is what it was';
 
@@ -158,7 +161,7 @@ subtest "the caller's hash" => sub {
 
 subtest 'the same hash, changed between two ties, is looked at again' => sub {
     my %arguments = ( servers => ["embedded:$dir/one"] );
-    my $id = create( \%arguments, a => 1 );
+    my $id        = create( \%arguments, a => 1 );
     $arguments{servers} = ["embedded:$dir/two"];
     is_deeply contents( \%arguments, $id ), {}, 'another store';
     $arguments{servers}[0] = "embedded:$dir/one";
@@ -167,7 +170,8 @@ subtest 'the same hash, changed between two ties, is looked at again' => sub {
 
 subtest 'IDLength' => sub {
     for my $length ( 8, 16, 32, 64 ) {
-        like create( { %good, IDLength => $length } ), qr/\A[0-9a-f]{$length}\z/, $length;
+        like create( { %good, IDLength => $length } ), qr/\A[0-9a-f]{$length}\z/,
+          "$length digits";
     }
 };
 

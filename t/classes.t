@@ -20,8 +20,8 @@ on_each_backend {
         user => bless( {}, 'App::User' ),
         role => bless( [], 'App::Role' )
     );
-    my $evil = create( $arguments, evil => bless( {}, 'Evil' ) );
-    my $plain = create( $arguments, a => 1 );
+    my $evil  = create( $arguments, evil => bless( {}, 'Evil' ) );
+    my $plain = create( $arguments, a    => 1 );
 
     my %allowed = (
         'any, when not given' => undef,
@@ -31,9 +31,7 @@ on_each_backend {
     );
     for my $name ( sort keys %allowed ) {
         my $list = $allowed{$name};
-        my $read = eval {
-            contents( { %$arguments, $list ? ( classes => $list ) : () }, $id );
-        };
+        my $read = eval { contents( { %$arguments, $list ? ( classes => $list ) : () }, $id ); };
         is ref $read->{user}, 'App::User', $name or diag $@;
     }
 
@@ -47,7 +45,7 @@ on_each_backend {
         ok !eval { contents( { %$arguments, classes => $refused{$name} }, $id ); 1 }, $name;
         like $@, qr/^session $id: .*App::(?:User|Role)/, 'is refused, by its name';
         is contents( { %$arguments, classes => $refused{$name} }, $plain )->{a}, 1,
-            'data without objects is not';
+          'data without objects is not';
     }
 
     subtest 'a class with a DESTROY' => sub {

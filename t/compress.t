@@ -5,8 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Fixture::Watchdog limit => 60;
-use Fixture::Needs
-    qw(memcached Cache::Memcached Cache::Memcached::Fast Compress::Zlib);
+use Fixture::Needs qw(memcached Cache::Memcached Cache::Memcached::Fast Compress::Zlib);
 use Test::More;
 
 use Storable ();
@@ -14,20 +13,20 @@ use Fixture::Memcached;
 use Fixture::Session;
 
 my $server    = Fixture::Memcached->start;
-my $plain     = { servers => [ $server->address ] };
+my $plain     = { servers                     => [ $server->address ] };
 my $arguments = { %$plain, compress_threshold => 1_000 };
 
 subtest 'at the threshold and above' => sub {
     my $id   = create( $arguments, text => 'abc ' x 5_000 );
     my $item = $server->item($id);
-    is $item->{flags}, 3, 'flags 1 and 2';
+    is $item->{flags},                3,      'flags 1 and 2';
     is unpack( 'n', $item->{value} ), 0x1f8b, 'a gzip header';
     cmp_ok length $item->{value}, '<', 1_000, 'small';
     my $image = Compress::Zlib::memGunzip( my $copy = $item->{value} );
     is_deeply Storable::thaw($image), { text => 'abc ' x 5_000, _session_id => $id },
-        'zlib reads it';
+      'zlib reads it';
     is contents( $plain, $id )->{text}, 'abc ' x 5_000,
-        'we read it, with the argument or without';
+      'we read it, with the argument or without';
 };
 
 subtest 'below' => sub {
@@ -39,7 +38,7 @@ subtest 'what hardly shrinks' => sub {
     srand 7;
     my $noise = join '', map { chr int rand 256 } 1 .. 4_000;
     my $id    = create( $arguments, noise => $noise );
-    is $server->item($id)->{flags}, 1, 'is stored as it is';
+    is $server->item($id)->{flags},          1,      'is stored as it is';
     is contents( $arguments, $id )->{noise}, $noise, 'and read back';
 };
 
@@ -49,14 +48,13 @@ subtest 'without the argument' => sub {
 };
 
 for my $class (qw(Cache::Memcached Cache::Memcached::Fast)) {
-    my $client = $class->new(
-        { servers => [ $server->address ], compress_threshold => 1_000 } );
+    my $client = $class->new( { servers => [ $server->address ], compress_threshold => 1_000 } );
     subtest $class => sub {
         my $id = create( $arguments, text => 'abc ' x 5_000 );
         is_deeply $client->get($id), { text => 'abc ' x 5_000, _session_id => $id },
-            'reads ours';
+          'reads ours';
         my $theirs = 'f' x 32;
-        my $data = { text => 'xyz ' x 5_000, _session_id => $theirs };
+        my $data   = { text => 'xyz ' x 5_000, _session_id => $theirs };
         ok $client->set( $theirs, $data ), 'writes';
         is $server->item($theirs)->{flags}, 3, 'compressed';
         is_deeply contents( $plain, $theirs ), $data, 'and we read it';

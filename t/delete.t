@@ -29,7 +29,7 @@ on_each_backend {
         remove( $arguments, $id );
         is_deeply contents( $arguments, $id ), {}, 'it is missing';
         is_deeply [ warnings_of { remove( $arguments, $id ) } ], [],
-            'it can be deleted again';
+          'it can be deleted again';
     };
 
     subtest 'the tombstone on the wire' => sub {
@@ -53,9 +53,9 @@ on_each_backend {
             my $read = $session{a}{b};
             remove( $arguments, $id );
             my @warnings = warnings_of {
-                $session{c} = 1      if $late eq 'changes a key';
-                $session{a}{b} = 2   if $late eq 'changes below';
-                %session = ( c => 1 ) if $late eq 'clears';
+                $session{c}    = 1          if $late eq 'changes a key';
+                $session{a}{b} = 2          if $late eq 'changes below';
+                %session       = ( c => 1 ) if $late eq 'clears';
                 tied(%session)->save;
                 untie %session;
             };

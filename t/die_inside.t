@@ -12,6 +12,7 @@ use Fixture::Backends;
 use Fixture::Session;
 
 {
+
     package Dying::Scalar;
     sub TIESCALAR { return bless [], shift }
     sub FETCH     { die "a tied scalar\n" }
@@ -61,12 +62,12 @@ on_each_backend {
     subtest 'a key whose overload dies' => sub {
         tie my %session, 'Apache::Session::Memorycached', undef, $arguments;
         my $key = bless [], 'Dying::Text';
-        ok !eval { my $value = $session{$key};    1 }, 'reading dies';
+        ok !eval { my $value = $session{$key}; 1 }, 'reading dies';
         is $@, "an overload\n", 'with its words';
-        ok !eval { $session{$key} = 1;            1 }, 'storing dies';
+        ok !eval { $session{$key} = 1; 1 }, 'storing dies';
         is $@, "an overload\n", 'with its words';
         ok !eval { my $there = exists $session{$key}; 1 }, 'exists dies';
-        ok !eval { delete $session{$key};         1 }, 'deleting dies';
+        ok !eval { delete $session{$key};             1 }, 'deleting dies';
         $session{a} = 1;
         ok eval { tied(%session)->save; 1 }, 'the session goes on' or diag $@;
     };
@@ -74,7 +75,7 @@ on_each_backend {
     subtest 'an id whose overload dies' => sub {
         my $id = bless [], 'Dying::Text';
         ok !eval { tie my %session, 'Apache::Session::Memorycached', $id, $arguments; 1 },
-            'tie dies';
+          'tie dies';
         is $@, "an overload\n", 'with its words';
     };
 
@@ -87,8 +88,9 @@ on_each_backend {
     };
 
     subtest 'a destructor that dies' => sub {
-        my $id = create( $arguments, a => bless( {}, 'Dying::Destroy' ) );
+        my $id;
         warnings_of {
+            $id = create( $arguments, a => bless( {}, 'Dying::Destroy' ) );
             ok eval { contents( $arguments, $id ); 1 }, 'reading is no fault' or diag $@;
             change( $arguments, $id, sub { delete $_[0]{a}; $_[0]{b} = 1 } );
         };
@@ -112,8 +114,8 @@ on_each_backend {
             $session{a} = 2;
             die "the application\n";
         };
-        is $@, "the application\n", 'comes out as it is';
-        is contents( $arguments, $id )->{a}, 2, 'what was changed is saved, as ever';
+        is $@,                               "the application\n", 'comes out as it is';
+        is contents( $arguments, $id )->{a}, 2,                   'what was changed is saved, as ever';
     };
 };
 

@@ -16,23 +16,27 @@ my ( $cookie, %session, %s );
 use Apache::Session::Memorycached;
 
 subtest 'the first example: an id from a cookie, a server and a local cache' => sub {
+#<<< as it stands in the documentation
     tie %session, 'Apache::Session::Memorycached', $cookie, {
           'servers' => [$main->address], #all write operations
           'local'  =>  [$cache->address],  #read-only operations
           'timeout' => '300'
      };
+#>>>
     like $session{_session_id}, qr/\A[0-9a-f]{32}\z/, 'a new id';
     $session{visits} = 1;
     $cookie = $session{_session_id};
     untie %session;
 
+#<<< as it stands in the documentation
     tie %session, 'Apache::Session::Memorycached', $cookie, {
           'servers' => [$main->address], #all write operations
           'local'  =>  [$cache->address],  #read-only operations
           'timeout' => '300'
      };
-    is_deeply {%session}, { _session_id => $cookie, visits => 1 },
-        'the next request finds the session';
+#>>>
+    is_deeply { %session }, { _session_id => $cookie, visits => 1 },
+      'the next request finds the session';
     untie %session;
 
     for my $server ( $main, $cache ) {
@@ -44,19 +48,21 @@ subtest 'the first example: an id from a cookie, a server and a local cache' => 
 };
 
 subtest 'the second example: updateOnly and principal' => sub {
+#<<< as it stands in the documentation
  tie %s, 'Apache::Session::Memorycached', undef,
     {servers  => [$main->address],
      'timeout' => '300',
      'updateOnly' => 1 ,
-     'principal' => uid,  
+     'principal' => uid,
         };
+#>>>
     my $id = $s{_session_id};
     is $main->item($id), undef, 'nothing is written yet';
     $s{uid} = 'dwho';
     untie %s;
 
     tie %s, 'Apache::Session::Memorycached', $id,
-        { servers => [ $main->address ], principal => 'uid' };
+      { servers => [ $main->address ], principal => 'uid' };
     is $s{uid},     'dwho',          'the session is written at its first update';
     is $s{uid_MD5}, md5_hex('dwho'), 'and holds the digest of its principal';
     untie %s;

@@ -29,26 +29,25 @@ my $worker = <<'END';
 END
 
 subtest 'four processes change one session' => sub {
-    my $id = create($arguments);
+    my $id       = create($arguments);
     my @children = map { in_perl( $worker, $dir, $id, $_, 100 ) } 'a' .. 'd';
     is $_->finish, 'done', 'one is done' for @children;
     my $stored = contents( $arguments, $id );
     is_deeply [ map { $stored->{$_}{count} } 'a' .. 'd' ], [ (100) x 4 ],
-        'no change is lost';
+      'no change is lost';
 };
 
 subtest 'each its own session' => sub {
-    my %id = map { $_ => create($arguments) } 'a' .. 'd';
+    my %id       = map { $_ => create($arguments) } 'a' .. 'd';
     my @children = map { in_perl( $worker, $dir, $id{$_}, $_, 100 ) } 'a' .. 'd';
-    is $_->finish, 'done', 'one is done' for @children;
-    is contents( $arguments, $id{$_} )->{$_}{count}, 100, $_ for 'a' .. 'd';
+    is $_->finish,                                   'done', 'one is done' for @children;
+    is contents( $arguments, $id{$_} )->{$_}{count}, 100,    $_            for 'a' .. 'd';
 };
 
 subtest 'processes that start at once on a directory that is not there yet' => sub {
-    my $new  = "$dir/deeper";
+    my $new = "$dir/deeper";
     mkdir $new, oct 700;
-    my @children = map {
-        in_perl( <<'END', $new, $_ ) } 1 .. 6;
+    my @children = map { in_perl( <<'END', $new, $_ ) } 1 .. 6;
         use Apache::Session::Memorycached;
         tie my %session, 'Apache::Session::Memorycached', undef,
             { servers => ["embedded:$ARGV[0]/sessions"] };
@@ -74,14 +73,14 @@ subtest 'killed at any moment' => sub {
 };
 
 subtest 'readers while another one writes' => sub {
-    my $id = create( $arguments, w => { text => 'w' } );
+    my $id    = create( $arguments, w => { text => 'w' } );
     my $child = in_perl( $worker, $dir, $id, 'w', 500 );
-    my $torn = 0;
+    my $torn  = 0;
     for ( 1 .. 500 ) {
         my $read = contents( $arguments, $id );
         $torn++ if $read->{_session_id} ne $id || $read->{w}{text} !~ /\Aw+\z/;
     }
-    is $torn, 0, 'always see a whole session';
+    is $torn,          0,      'always see a whole session';
     is $child->finish, 'done', 'and the writer is not held up';
 };
 

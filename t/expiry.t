@@ -20,11 +20,12 @@ my $DAY    = 86_400;
 
 sub left { return $server->item( $_[0] )->{ttl} }
 
+# The server's clock ticks once a second, and late when the machine is busy.
 sub is_about {
     my ( $got, $expected, $name ) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return ok( ( $got <= $expected and $got > $expected - 10 ), $name )
-        || diag "$got s left, expected $expected s";
+    return ok( abs( $got - $expected ) < 10, $name )
+      || diag "$got s left, expected $expected s";
 }
 
 for my $name (qw(timeout ttl)) {
@@ -34,15 +35,20 @@ for my $name (qw(timeout ttl)) {
             is_about left($id), $seconds, "$seconds s";
         }
         for my $never ( undef, 0, '' ) {
-            my $id = create( { %$plain, $name => $never } );
-            is left($id), -1, 'never: ' . ( defined $never ? "'$never'" : 'undef' );
+            my $id = eval { create( { %$plain, $name => $never } ) };
+            is $id ? left($id) : $@, -1, 'never: ' . ( defined $never ? "'$never'" : 'undef' );
         }
     };
 }
 
+subtest 'less than a second' => sub {
+    my $id = eval { create( { %$plain, timeout => 0.5 } ) };
+    ok !$id || !$server->item($id) || left($id) >= 0, 'is not taken for never';
+};
+
 subtest 'every write gives it anew' => sub {
     my $arguments = { %$plain, timeout => 300 };
-    my $id = create( $arguments, a => 1 );
+    my $id        = create( $arguments, a => 1 );
     $server->expire_in( $id, 20 );
     change( $arguments, $id, sub { $_[0]{a} = 2 } );
     is_about left($id), 300, 'renewed by a change';
@@ -54,12 +60,12 @@ subtest 'every write gives it anew' => sub {
 
 subtest 'sliding' => sub {
     my $arguments = { %$plain, timeout => 300, sliding => 1 };
-    my $id = create( $arguments, a => 1 );
+    my $id        = create( $arguments, a => 1 );
     $server->expire_in( $id, 20 );
     my $counted = $server->counted( sub { contents( $arguments, $id ) } );
     is_about left($id), 300, 'renewed by reading';
-    is $counted->{cmd_meta}, 1, 'in one command';
-    is $counted->{cmd_set}, 0, 'without a write';
+    is $counted->{commands}, 1, 'in one command';
+    is $counted->{cmd_set},  0, 'without a write';
 
     my $long = { %$arguments, timeout => 90 * $DAY };
     contents( $long, $id );
@@ -73,16 +79,16 @@ subtest 'an expired session' => sub {
     my $dir = File::Temp->newdir;
     for my $store ( $server->address, "embedded:$dir/sessions" ) {
         my $arguments = { servers => [$store], timeout => 1 };
-        my $id = create( $arguments, a => 1 );
+        my $id        = create( $arguments, a => 1 );
         is contents( $arguments, $id )->{a}, 1, 'is there at first';
         ok until_true { !keys %{ contents( $arguments, $id ) } }, 'is empty later';
     }
 };
 
 subtest 'sliding keeps a session alive on the embedded store' => sub {
-    my $dir = File::Temp->newdir;
+    my $dir   = File::Temp->newdir;
     my %store = ( servers => ["embedded:$dir/sessions"] );
-    my $id = create( { %store, timeout => 1 }, a => 1 );
+    my $id    = create( { %store, timeout => 1 }, a => 1 );
     contents( { %store, timeout => 300, sliding => 1 }, $id );
     my $other = create( { %store, timeout => 1 } );
     ok until_true { !keys %{ contents( \%store, $other ) } }, 'one expires';
@@ -91,13 +97,13 @@ subtest 'sliding keeps a session alive on the embedded store' => sub {
 
 subtest 'a session that expired while it was open is written anew' => sub {
     my $arguments = { %$plain, timeout => 300 };
-    my $id = create( $arguments, a => 1, b => 2 );
+    my $id        = create( $arguments, a => 1, b => 2 );
     tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
     $session{a} = 'changed';
     ok $server->delete($id), 'gone';
     untie %session;
     is_deeply contents( $arguments, $id ), { _session_id => $id, a => 'changed', b => 2 },
-        'whole';
+      'whole';
     is_about left($id), 300, 'with an expiry';
 };
 

@@ -19,8 +19,8 @@ on_each_backend {
     subtest 'an unknown id is an empty session' => sub {
         my @warnings = warnings_of {
             tie my %session, 'Apache::Session::Memorycached', $planted, $arguments;
-            is scalar( keys %session ), 0, 'no keys';
-            is $session{_session_id}, undef, 'not even its id';
+            is scalar( keys %session ), 0,     'no keys';
+            is $session{_session_id},   undef, 'not even its id';
             ok !%session, 'false';
             untie %session;
         };
@@ -29,15 +29,15 @@ on_each_backend {
 
     subtest 'storing into it' => sub {
         my %ways = (
-            'a key'    => sub { $_[0]{a} = 1 },
-            'a list'   => sub { %{ $_[0] } = ( a => 1 ) },
-            'its id'   => sub { $_[0]{_session_id} = $planted },
-            'below'    => sub { $_[0]{a}{b}{c} = 1 },
+            'a key'  => sub { $_[0]{a}           = 1 },
+            'a list' => sub { %{ $_[0] }         = ( a => 1 ) },
+            'its id' => sub { $_[0]{_session_id} = $planted },
+            'below'  => sub { $_[0]{a}{b}{c}     = 1 },
         );
         for my $way ( sort keys %ways ) {
             my @warnings = warnings_of {
                 tie my %session, 'Apache::Session::Memorycached', $planted, $arguments;
-                $ways{$way}->( \%session );
+                ok eval { $ways{$way}->( \%session ); 1 }, "$way: lives" or diag $@;
                 untie %session;
             };
             ok @warnings, "$way: carps";
@@ -51,14 +51,16 @@ on_each_backend {
         my $strict = { %$arguments, missing => 'die' };
         ok !eval { contents( $strict, $planted ); 1 }, 'an unknown id dies';
         like $@, qr/^Object does not exist in the data store/,
-            'with the text of Apache::Session';
+          'with the text of Apache::Session';
         my $id = create( $strict, a => 1 );
         is contents( $strict, $id )->{a}, 1, 'a known one does not';
     };
 
     subtest 'ids that are none' => sub {
-        my @none = ( 'not hex', '../../etc/passwd', "dead\0beef", "a b",
-            'deadbeef;', "\x{263a}", 'x' x 32 );
+        my @none = (
+            'not hex',   '../../etc/passwd', "dead\0beef", "a b",
+            'deadbeef;', "\x{263a}",         'x' x 32
+        );
         for my $id (@none) {
             ok !eval { contents( $arguments, $id ); 1 }, 'refused';
             like $@, qr/^Invalid session ID: /, 'with the text of Apache::Session';
@@ -68,10 +70,10 @@ on_each_backend {
     subtest 'an id is all hexadecimal digits, of any length and case' => sub {
         for my $id ( 'a', 'ABCDEF', 'f' x 64, 'f' x 200 ) {
             is_deeply eval { contents( $arguments, $id ) }, {}, 'unknown, but an id'
-                or diag $@;
+              or diag $@;
         }
         ok !eval { contents( $arguments, 'f' x 251 ); 1 },
-            'but for one that no memcached takes as a key';
+          'but for one that no memcached takes as a key';
     };
 
     subtest 'no id makes a new session' => sub {

@@ -14,6 +14,7 @@ use Fixture::Backends;
 use Fixture::Session;
 
 {
+
     package Apache::Session::Serialize::TestJSON;
 
     sub serialize {
@@ -54,9 +55,9 @@ on_each_backend {
                 untie %session;
 
                 tie %session, 'Apache::Session::Flex', $id, $flex;
-                is_deeply {%session},
-                    { _session_id => $id, list => [ 1, { two => 2 } ], text => 'naive' },
-                    'read again';
+                is_deeply { %session },
+                  { _session_id => $id, list => [ 1, { two => 2 } ], text => 'naive' },
+                  'read again';
                 $session{more} = 1;
                 untie %session;
 
@@ -71,7 +72,7 @@ on_each_backend {
                 untie %session;
 
                 ok !eval { tie %session, 'Apache::Session::Flex', $id, $flex; 1 },
-                    'deleted: tie dies';
+                  'deleted: tie dies';
                 like $@, qr/Object does not exist in the data store/, 'as any store does';
             };
             is_deeply \@warnings, [], 'no warnings';
@@ -79,7 +80,7 @@ on_each_backend {
 
         subtest "$serializer: an unknown id" => sub {
             ok !eval { tie my %session, 'Apache::Session::Flex', 'ab' x 16, $flex; 1 },
-                'dies';
+              'dies';
             like $@, qr/Object does not exist in the data store/, 'as any store does';
         };
     }
@@ -102,7 +103,7 @@ on_each_backend {
 
     subtest 'two requests under Flex with Storable: both changes survive' => sub {
         my $storable = { %$flex, Serialize => 'Storable' };
-        my $id = create( $arguments, a => 1, b => 1 );
+        my $id       = create( $arguments, a => 1, b => 1 );
         tie my %first,  'Apache::Session::Flex', $id, $storable;
         tie my %second, 'Apache::Session::Flex', $id, $storable;
         $first{a}  = 'first';
@@ -110,21 +111,33 @@ on_each_backend {
         untie %first;
         untie %second;
         is_deeply contents( $arguments, $id ),
-            { _session_id => $id, a => 'first', b => 'second' }, 'merged';
+          { _session_id => $id, a => 'first', b => 'second' }, 'merged';
     };
 
     subtest 'what another serializer wrote is not a session of the tie class' => sub {
         tie my %session, 'Apache::Session::Flex', undef,
-            { %$flex, Serialize => 'TestJSON' };
+          { %$flex, Serialize => 'TestJSON' };
         my $id = $session{_session_id};
         $session{a} = 1;
         untie %session;
         my $read = eval { contents( $arguments, $id ) };
         ok !( $read && keys %$read ), 'not read as one';
-        eval { warnings_of { change( $arguments, $id, sub { $_[0]{b} = 2 } ) } };
+        eval {
+            warnings_of {
+                change( $arguments, $id, sub { $_[0]{b} = 2 } )
+            }
+        };
         tie %session, 'Apache::Session::Flex', $id, { %$flex, Serialize => 'TestJSON' };
-        is_deeply {%session}, { _session_id => $id, a => 1 }, 'nor overwritten';
+        is_deeply { %session }, { _session_id => $id, a => 1 }, 'nor overwritten';
         untie %session;
+    };
+
+    subtest 'what is not there yet is not passed over' => sub {
+        for my $name (qw(secret ketama_points)) {
+            my $later = { %$flex, Serialize => 'Storable', $name => 150 };
+            like error_of { tie my %session, 'Apache::Session::Flex', undef, $later },
+              qr/\b$name\b.*not yet/, "$name is refused";
+        }
     };
 
     subtest 'the parts with those of Apache::Session' => sub {

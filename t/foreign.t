@@ -13,6 +13,7 @@ use Fixture::Backends;
 use Fixture::Session;
 
 {
+
     package My::Portal::Session;
     our @ISA = ('Apache::Session');
 
@@ -26,7 +27,7 @@ use Fixture::Session;
         $self = $self->${ \"${backend}::populate" };
         if ( my $id = $self->{args}{setId} ) {
             $self->{generate} = sub { $_[0]{data}{_session_id} = $id };
-            $self->{validate} = sub {1};
+            $self->{validate} = sub { 1 };
         }
         return $self;
     }
@@ -35,7 +36,7 @@ use Fixture::Session;
 sub foreign {
     my ( $arguments, $id, $block ) = @_;
     tie my %session, 'My::Portal::Session', $id,
-        { %$arguments, backend => 'Apache::Session::Memorycached' };
+      { %$arguments, backend => 'Apache::Session::Memorycached' };
     $block->( \%session ) if $block;
     my $copy = {%session};
     untie %session;
@@ -49,11 +50,11 @@ on_each_backend {
         my $id = foreign( $arguments, undef, sub { $_[0]{a} = { b => 1 } } )->{_session_id};
         like $id, qr/\A[0-9a-f]{32}\z/, 'a new id';
         is_deeply foreign( $arguments, $id ), { _session_id => $id, a => { b => 1 } },
-            'read';
+          'read';
         foreign( $arguments, $id, sub { $_[0]{c} = 2; delete $_[0]{a} } );
         is_deeply foreign( $arguments, $id ), { _session_id => $id, c => 2 }, 'updated';
         is_deeply contents( $arguments, $id ), { _session_id => $id, c => 2 },
-            'the tie class reads it';
+          'the tie class reads it';
         is $server->item($id)->{flags}, 1, 'flag 1' if $server;
         foreign( $arguments, $id, sub { tied( %{ $_[0] } )->delete } );
         ok !eval { foreign( $arguments, $id ); 1 }, 'deleted';
@@ -62,7 +63,7 @@ on_each_backend {
     subtest 'an unknown id dies' => sub {
         ok !eval { foreign( $arguments, 'ab' x 16 ); 1 }, 'dies';
         like $@, qr/Object does not exist|Invalid session ID/,
-            'as creating a session under a given id depends on';
+          'as creating a session under a given id depends on';
         ok !eval { foreign( $arguments, 'no id' ); 1 }, 'dies';
         like $@, qr/Object does not exist|Invalid session ID/, 'the same';
         my $read = eval { foreign( { %$arguments, missing => 'empty' }, 'ab' x 16 ) };
@@ -80,22 +81,25 @@ on_each_backend {
     subtest 'a given id that is taken' => sub {
         my $mine = { %$arguments, setId => 'cafe' x 8 };
         foreign( $mine, undef, sub { $_[0]{a} = 1 } );
-        ok !eval { foreign( $mine, undef, sub { $_[0]{a} = 2 } ); 1 }, 'dies';
+        ok !eval {
+            foreign( $mine, undef, sub { $_[0]{a} = 2 } );
+            1;
+        }, 'dies';
         like $@, qr/Object already exists in the data store/, 'as any store does';
         is foreign( $mine, 'cafe' x 8 )->{a}, 1, 'and is not overwritten';
     };
 
     subtest 'a deleted id can be used again' => sub {
         my $mine = { %$arguments, setId => 'beef' x 8 };
-        foreign( $mine, undef, sub { $_[0]{a} = 1 } );
+        foreign( $mine, undef,      sub { $_[0]{a} = 1 } );
         foreign( $mine, 'beef' x 8, sub { tied( %{ $_[0] } )->delete } );
-        foreign( $mine, undef, sub { $_[0]{a} = 2 } );
+        foreign( $mine, undef,      sub { $_[0]{a} = 2 } );
         is foreign( $mine, 'beef' x 8 )->{a}, 2, 'created anew';
     };
 
     subtest 'arguments of the backend' => sub {
         my $full = { %$arguments, principal => 'uid', ttl => 300, updateOnly => 1 };
-        my $id = foreign( $full, undef )->{_session_id};
+        my $id   = foreign( $full, undef )->{_session_id};
         ok !eval { foreign( $full, $id ); 1 }, 'updateOnly: not stored when new';
         $id = foreign( $full, undef, sub { $_[0]{uid} = 'dwho' } )->{_session_id};
         is foreign( $full, $id )->{uid_MD5}, md5_hex('dwho'), 'principal';
@@ -108,10 +112,14 @@ on_each_backend {
 
     subtest 'two requests: both changes survive' => sub {
         my $id = foreign( $arguments, undef, sub { $_[0]{a} = $_[0]{b} = 1 } )->{_session_id};
-        foreign( $arguments, $id, sub {
-            $_[0]{a} = 'ours';
-            foreign( $arguments, $id, sub { $_[0]{b} = 'theirs' } );
-        } );
+        foreign(
+            $arguments,
+            $id,
+            sub {
+                $_[0]{a} = 'ours';
+                foreign( $arguments, $id, sub { $_[0]{b} = 'theirs' } );
+            }
+        );
         my $stored = foreign( $arguments, $id );
         is_deeply [ @$stored{qw(a b)} ], [ 'ours', 'theirs' ], 'merged';
     };
@@ -119,33 +127,45 @@ on_each_backend {
     subtest 'logout while a request is under way' => sub {
         my $id = foreign( $arguments, undef, sub { $_[0]{a} = 1 } )->{_session_id};
         warnings_of {
-            foreign( $arguments, $id, sub {
-                $_[0]{a} = 2;
-                foreign( $arguments, $id, sub { tied( %{ $_[0] } )->delete } );
-            } );
+            foreign(
+                $arguments,
+                $id,
+                sub {
+                    $_[0]{a} = 2;
+                    foreign( $arguments, $id, sub { tied( %{ $_[0] } )->delete } );
+                }
+            );
         };
         ok !eval { foreign( $arguments, $id ); 1 }, 'stays logged out';
     };
 
     subtest 'serialized is set, for frameworks that keep it' => sub {
-        foreign( $arguments, undef, sub {
-            my $object = tied %{ $_[0] };
-            $_[0]{a} = 1;
-            $object->save;
-            ok length $object->{serialized}, 'after save';
-        } );
+        foreign(
+            $arguments,
+            undef,
+            sub {
+                my $object = tied %{ $_[0] };
+                $_[0]{a} = 1;
+                $object->save;
+                ok length $object->{serialized}, 'after save';
+            }
+        );
     };
 
     subtest 'locks' => sub {
-        foreign( $arguments, undef, sub {
-            my $lock = tied( %{ $_[0] } )->{lock_manager};
-            my $object = tied %{ $_[0] };
-            ok eval {
-                $lock->$_($object) for qw(acquire_read_lock acquire_write_lock
-                    release_write_lock release_all_locks release_all_locks);
-                1;
-            }, 'their calls are understood, also with nothing held' or diag $@;
-        } );
+        foreign(
+            $arguments,
+            undef,
+            sub {
+                my $lock   = tied( %{ $_[0] } )->{lock_manager};
+                my $object = tied %{ $_[0] };
+                ok eval {
+                    $lock->$_($object) for qw(acquire_read_lock acquire_write_lock
+                      release_write_lock release_all_locks release_all_locks);
+                    1;
+                }, 'their calls are understood, also with nothing held' or diag $@;
+            }
+        );
     };
 };
 

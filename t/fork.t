@@ -28,8 +28,8 @@ on_each_backend {
         $session{parent} = 1;
         untie %session;
         is_deeply contents( $arguments, $id ),
-            { _session_id => $id, a => 1, before => 'fork', child => 2, parent => 1 },
-            'both changes are there';
+          { _session_id => $id, a => 1, before => 'fork', child => 2, parent => 1 },
+          'both changes are there';
     };
 
     subtest 'a child that changes nothing' => sub {
@@ -50,7 +50,7 @@ on_each_backend {
         $session{b} = 'parent';
         untie %session;
         is_deeply contents( $arguments, $id ),
-            { _session_id => $id, a => 'child', b => 'parent' }, 'the parent, too';
+          { _session_id => $id, a => 'child', b => 'parent' }, 'the parent, too';
     };
 
     subtest 'a grandchild' => sub {
@@ -69,19 +69,19 @@ on_each_backend {
         $session{parent} = 1;
         untie %session;
         is_deeply contents( $arguments, $id ),
-            { _session_id => $id, a => 1, child => 1, grandchild => 1, parent => 1 },
-            'all three';
+          { _session_id => $id, a => 1, child => 1, grandchild => 1, parent => 1 },
+          'all three';
     };
 
     subtest 'parent and children at the same time' => sub {
-        my @ids = map { create( $arguments, owner => $_ ) } 0 .. 4;
+        my @ids  = map { create( $arguments, owner => $_ ) } 0 .. 4;
         my $work = sub {
             my ($who) = @_;
             for my $round ( 1 .. 200 ) {
                 my $at   = ( $who + $round ) % @ids;
                 my $read = contents( $arguments, $ids[$at] );
                 die "read the session of $read->{owner} for that of $at"
-                    if $read->{owner} ne $at || $read->{_session_id} ne $ids[$at];
+                  if $read->{owner} ne $at || $read->{_session_id} ne $ids[$at];
                 change( $arguments, $ids[$who], sub { $_[0]{count}++ } );
             }
         };
@@ -94,14 +94,13 @@ on_each_backend {
             ok eval { $child->finish; 1 }, 'so does a child' or diag $@;
         }
         is_deeply [ map { contents( $arguments, $_ )->{count} } @ids ], [ (200) x 5 ],
-            'and nothing is lost';
+          'and nothing is lost';
     };
 
     subtest 'connections' => sub {
         plan skip_all => 'on memcached' if !$server;
         contents( $arguments, 'ab' x 16 );
-        my $counted = $server->counted(
-            sub { contents( $arguments, 'ab' x 16 ) for 1 .. 10 } );
+        my $counted = $server->counted( sub { contents( $arguments, 'ab' x 16 ) for 1 .. 10 } );
         is $counted->{total_connections}, 0, 'one is kept between requests';
         $counted = $server->counted(
             sub {
@@ -122,7 +121,7 @@ on_each_backend {
             exit 0;
         }
         waitpid $pid, 0;
-        is $?, 0, 'exits well';
+        is $?,                               0,       'exits well';
         is contents( $arguments, $id )->{a}, 'child', 'what it changed is saved';
         $session{b} = 'parent';
         untie %session;

@@ -25,8 +25,7 @@ sub validate {
 
 subtest 'form' => sub {
     like generate(), qr/\A[0-9a-f]{32}\z/, '32 digits';
-    like generate( IDLength => $_ ), qr/\A[0-9a-f]{$_}\z/, "$_ digits"
-        for 1, 7, 16, 64, 200;
+    like generate( IDLength => $_ ), qr/\A[0-9a-f]{$_}\z/, "$_ digits" for 1, 7, 16, 64, 128;
 };
 
 subtest 'never twice' => sub {
@@ -51,7 +50,9 @@ subtest 'not from rand' => sub {
 
 subtest 'not shared by fork' => sub {
     generate();
-    my @children = map { in_fork { generate() } } 1 .. 4;
+    my @children = map {
+        in_fork { generate() }
+    } 1 .. 4;
     my %seen = map { $_ => 1 } generate(), map { $_->finish } @children;
     is keys %seen, 5, 'parent and children differ';
 };
@@ -65,7 +66,7 @@ subtest 'validate' => sub {
 };
 
 subtest 'validate takes the taint off' => sub {
-    my $child = in_perl( <<'END' );
+    my $child = in_tainted_perl( <<'END' );
         use Apache::Session::Generate::Memorycached;
         use Scalar::Util 'tainted';
         my $id = 'ab' x 16 . substr $ENV{PATH}, 0, 0;
@@ -73,7 +74,7 @@ subtest 'validate takes the taint off' => sub {
         Apache::Session::Generate::Memorycached::validate($session);
         print tainted($id) ? 1 : 0, tainted( $session->{data}{_session_id} ) ? 1 : 0;
 END
-    like $child->finish, qr/\A00\z|\A10\z/, 'it is clean';
+    is $child->finish, '10', 'from what goes on with the session';
 };
 
 done_testing;

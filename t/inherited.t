@@ -19,8 +19,8 @@ on_each_backend {
     isa_ok $object, 'Apache::Session';
     isa_ok $object, 'HASH', 'and';
     is_deeply $object->{args}, $arguments, 'args';
-    is $object->{data}{_session_id}, $id, 'data';
-    is ref $object->{$_}, 'CODE', $_ for qw(generate validate serialize unserialize);
+    is $object->{data}{_session_id}, $id,    'data';
+    is ref $object->{$_},            'CODE', $_ for qw(generate validate serialize unserialize);
     isa_ok $object->{object_store}, 'Apache::Session::Store::Memorycached';
     isa_ok $object->{lock_manager}, 'Apache::Session::Lock::Memorycached';
 
@@ -30,9 +30,9 @@ on_each_backend {
     is $object->{data}{a}, 1, 'which data shows';
     $object->save;
     ok !$object->is_modified, 'not after save';
-    ok !$object->is_new, 'nor new';
-    ok $object->is_synced, 'but synced';
-    ok !$object->is_deleted, 'not deleted';
+    ok !$object->is_new,      'nor new';
+    ok $object->is_synced,    'but synced';
+    ok !$object->is_deleted,  'not deleted';
 
     subtest 'data changed from inside, and declared' => sub {
         $object->{data}{inside} = 'seen';
@@ -45,7 +45,7 @@ on_each_backend {
     subtest 'locks are asked for and released by their names' => sub {
         for my $lock (qw(read write)) {
             my ( $acquire, $release, $has ) =
-                map {"${_}_${lock}_lock"} qw(acquire release has);
+              map { "${_}_${lock}_lock" } qw(acquire release has);
             $object->$acquire;
             ok $object->$has, "has a $lock lock";
             $object->$release;

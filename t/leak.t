@@ -40,7 +40,7 @@ on_each_backend {
         tree   => { a => { b => { c => \'x' } } },
         object => bless( {}, 'Some::Class' ),
     );
-    my $id = create( $arguments, %content );
+    my $id    = create( $arguments, %content );
     my @class = 'Apache::Session::Memorycached';
 
     my %ways = (
@@ -97,8 +97,8 @@ on_each_backend {
         },
         'a tombstone in the way' => sub {
             quietly {
-                tie my %session, $class[0], undef, $arguments;
-                tie my %other, $class[0], $session{_session_id}, $arguments;
+                tie my %session, $class[0], undef,                 $arguments;
+                tie my %other,   $class[0], $session{_session_id}, $arguments;
                 tied(%session)->delete;
                 $other{a} = 1;
                 untie %other;
@@ -147,7 +147,7 @@ on_each_backend {
         'a value that can not be stored' => sub {
             quietly {
                 tie my %session, $class[0], $id, $arguments;
-                $session{bad} = [ 1, { code => sub {1} } ];
+                $session{bad} = [ 1, { code => sub { 1 } } ];
                 tied(%session)->save;
             };
         },
@@ -160,8 +160,10 @@ on_each_backend {
             untie %session;
         },
         'Flex' => sub {
-            my %flex = ( Store => 'Memorycached', Lock => 'Memorycached',
-                Generate => 'Memorycached', Serialize => 'Storable' );
+            my %flex = (
+                Store    => 'Memorycached', Lock      => 'Memorycached',
+                Generate => 'Memorycached', Serialize => 'Storable'
+            );
             tie my %session, 'Apache::Session::Flex', undef, { %$arguments, %flex };
             my $new = $session{_session_id};
             $session{a} = [1];
@@ -172,11 +174,13 @@ on_each_backend {
             untie %session;
         },
         'Flex, a missing session' => sub {
-            my %flex = ( Store => 'Memorycached', Lock => 'Memorycached',
-                Generate => 'Memorycached', Serialize => 'Storable' );
+            my %flex = (
+                Store    => 'Memorycached', Lock      => 'Memorycached',
+                Generate => 'Memorycached', Serialize => 'Storable'
+            );
             quietly {
                 tie my %session, 'Apache::Session::Flex', 'ab' x 16,
-                    { %$arguments, %flex };
+                  { %$arguments, %flex };
             };
         },
     );

@@ -15,13 +15,12 @@ my $class = 'Apache::Session::Memorycached';
 my %methods = (
     $class => [
         qw(TIEHASH FETCH STORE DELETE CLEAR EXISTS FIRSTKEY NEXTKEY SCALAR
-            UNTIE DESTROY populate save restore delete)
+          UNTIE DESTROY populate save restore delete)
     ],
-    'Apache::Session::Store::Memorycached' =>
-        [qw(new insert update materialize remove close)],
-    'Apache::Session::Lock::Memorycached' => [
+    'Apache::Session::Store::Memorycached' => [qw(new insert update materialize remove close)],
+    'Apache::Session::Lock::Memorycached'  => [
         qw(new acquire_read_lock acquire_write_lock release_read_lock
-            release_write_lock release_all_locks clean)
+          release_write_lock release_all_locks clean)
     ],
     'Apache::Session::Generate::Memorycached' => [qw(generate validate)],
 );
@@ -36,8 +35,8 @@ cmp_ok eval { $class->VERSION } // 0, '>=', 3, 'version 3 or later';
 
 SKIP: {
     my ($library) = grep { -e }
-        map {"$_/auto/Apache/Session/Memorycached/Memorycached.so"}
-        grep { !ref } @INC;
+      map { "$_/auto/Apache/Session/Memorycached/Memorycached.so" }
+      grep { !ref } @INC;
     ok $library, 'the native library is in @INC' or skip 'no library', 2;
 
     my $readelf = Fixture::Needs::program('readelf');
@@ -45,9 +44,9 @@ SKIP: {
         fail 'readelf is installed' if $ENV{CI};
         skip 'readelf is not installed', 2;
     }
-    my @needed = grep {/\(NEEDED\)/} qx{"$readelf" -d "$library"};
+    my @needed = grep { /\(NEEDED\)/ } qx{"$readelf" -d "$library"};
     ok @needed, 'readelf reads it';
-    is_deeply [ grep {/libperl/} @needed ], [], 'libperl is not under NEEDED';
+    is_deeply [ grep { /libperl/ } @needed ], [], 'libperl is not under NEEDED';
 }
 
 done_testing;

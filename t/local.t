@@ -16,7 +16,7 @@ use Fixture::Session;
 
 my $main  = Fixture::Memcached->start;
 my $cache = Fixture::Memcached->start;
-my $far   = { servers => [ $main->address ] };
+my $far   = { servers      => [ $main->address ] };
 my $near  = { %$far, local => [ $cache->address ] };
 
 sub stored { return Storable::thaw( $_[0]->item( $_[1] )->{value} ) }
@@ -29,19 +29,18 @@ subtest 'a write goes to both' => sub {
 };
 
 subtest 'local is read first, and alone' => sub {
-    my $id = create( $near, a => 1 );
-    my $counted = $main->counted(
-        sub { is contents( $near, $id )->{a}, 1, 'read' } );
-    is $counted->{cmd_meta}, 0, 'the servers are not asked';
+    my $id      = create( $near, a => 1 );
+    my $counted = $main->counted( sub { is contents( $near, $id )->{a}, 1, 'read' } );
+    is $counted->{commands}, 0, 'the servers are not asked';
 };
 
 subtest 'a miss is filled from the servers' => sub {
     my $id = create( $far, a => 1 );
-    is $cache->item($id), undef, 'not there yet';
-    is contents( $near, $id )->{a}, 1, 'read from the servers';
+    is $cache->item($id),           undef, 'not there yet';
+    is contents( $near, $id )->{a}, 1,     'read from the servers';
     is_deeply stored( $cache, $id ), { _session_id => $id, a => 1 }, 'and copied';
     my $counted = $main->counted( sub { contents( $near, $id ) } );
-    is $counted->{cmd_meta}, 0, 'the next reading is local';
+    is $counted->{commands}, 0, 'the next reading is local';
 };
 
 subtest 'an empty copy counts as a miss' => sub {
@@ -64,7 +63,9 @@ subtest 'a stale copy does not bring a deleted session back' => sub {
     tie my %far, 'Apache::Session::Memorycached', $id, $far;
     tied(%far)->delete;
     untie %far;
-    warnings_of { change( $near, $id, sub { $_[0]{a} = 2 } ) };
+    warnings_of {
+        change( $near, $id, sub { $_[0]{a} = 2 } )
+    };
     is_deeply contents( $far, $id ), {}, 'it stays deleted';
 };
 
@@ -74,7 +75,7 @@ subtest 'delete reaches both' => sub {
     tied(%session)->delete;
     untie %session;
     is_deeply contents( $near, $id ), {}, 'gone for this host';
-    is_deeply contents( $far, $id ), {}, 'gone for the others';
+    is_deeply contents( $far,  $id ), {}, 'gone for the others';
 };
 
 subtest 'how long a copy lives' => sub {
@@ -100,13 +101,28 @@ subtest 'local is down: the servers do its work' => sub {
     is contents( $far, $id )->{a}, 2, 'written';
 };
 
+subtest 'a server that is in both' => sub {
+    my $both = { %$far, local => $far->{servers} };
+    my $id;
+    my $error = error_of {
+        $id = create( $both, a => 1 );
+        change( $both, $id, sub { $_[0]{a} = 2 } );
+    };
+    if ($error) {
+        like $error, qr/\blocal\b/, 'is refused at tie';
+    }
+    else {
+        is contents( $far,  $id )->{a}, 2, 'is not told to forget what it just stored';
+        is contents( $both, $id )->{a}, 2, 'and is read';
+    }
+};
+
 subtest 'local may be embedded' => sub {
-    my $dir = File::Temp->newdir;
+    my $dir       = File::Temp->newdir;
     my $arguments = { %$far, local => ["embedded:$dir/copies"] };
-    my $id = create( $arguments, a => 1 );
-    my $counted = $main->counted(
-        sub { is contents( $arguments, $id )->{a}, 1, 'read' } );
-    is $counted->{cmd_meta}, 0, 'from the copy';
+    my $id        = create( $arguments, a => 1 );
+    my $counted   = $main->counted( sub { is contents( $arguments, $id )->{a}, 1, 'read' } );
+    is $counted->{commands}, 0, 'from the copy';
     change( $arguments, $id, sub { $_[0]{a} = 2 } );
     is contents( $far, $id )->{a}, 2, 'written to the servers';
 };

@@ -9,7 +9,7 @@ use Fixture::Needs qw(memcached Cache::Memcached Cache::Memcached::Fast);
 use Test::More;
 
 use Fixture::Memcached;
-use Fixture::Port qw(free_port);
+use Fixture::Port    qw(free_port);
 use Fixture::Session qw(create contents);
 
 my $SESSIONS = 10_000;
@@ -35,8 +35,7 @@ sub flush { $_->flush for @servers; return }
 
 sub ids {
     my ( $count, $salt ) = @_;
-    return map { sprintf '%08x%08x%08x%08x', $salt, $_, $_ * 2_654_435_761 % 2**32, $_ }
-        1 .. $count;
+    return map { sprintf '%08x%08x%08x%08x', $salt, $_, $_ * 2_654_435_761 % 2**32, $_ } 1 .. $count;
 }
 
 sub missing {
@@ -53,8 +52,7 @@ sub both_ways {
     my ( $arguments, $count, %clients ) = @_;
     flush();
     my @ours = map { create($arguments) } 1 .. $count;
-    is missing( $clients{$_}, @ours ), 0, "$_ finds all of $count that we wrote"
-        for sort keys %clients;
+    is missing( $clients{$_}, @ours ), 0, "$_ finds all of $count that we wrote" for sort keys %clients;
 
     my $salt = 0;
     for my $name ( sort keys %clients ) {
@@ -76,8 +74,7 @@ for my $case ( [ 1, 0 ], [ 2, 1 ], [ 3, 1 ], [ 7, 0 ], [ 7, 1 ] ) {
             { servers => \@list },
             $number,
             'Cache::Memcached'       => Cache::Memcached->new( { servers => \@list } ),
-            'Cache::Memcached::Fast' =>
-                Cache::Memcached::Fast->new( { servers => [ fast(@list) ] } ),
+            'Cache::Memcached::Fast' => Cache::Memcached::Fast->new( { servers => [ fast(@list) ] } ),
         );
         my $used = grep { $_->stats->{curr_items} } @servers;
         is $used, $count, 'all servers are used';
@@ -90,9 +87,8 @@ subtest 'with a namespace, which takes no part in the choice' => sub {
     both_ways(
         { servers => \@list, %common },
         2_000,
-        'Cache::Memcached' => Cache::Memcached->new( { servers => \@list, %common } ),
-        'Cache::Memcached::Fast' =>
-            Cache::Memcached::Fast->new( { servers => [ fast(@list) ], %common } ),
+        'Cache::Memcached'       => Cache::Memcached->new( { servers => \@list, %common } ),
+        'Cache::Memcached::Fast' => Cache::Memcached::Fast->new( { servers => [ fast(@list) ], %common } ),
     );
 };
 
@@ -100,8 +96,10 @@ subtest 'with a namespace, which takes no part in the choice' => sub {
 subtest 'one of the servers is dead: the next in the walk takes its sessions' => sub {
     for my $count ( 2, 3, 7 ) {
         my @list = ( ( layout( $count, 1 ) )[ 1 .. $count - 1 ], [ $dead, 2 ] );
-        both_ways( { servers => \@list }, $count == 3 ? $SESSIONS : 1_000,
-            'Cache::Memcached' => Cache::Memcached->new( { servers => \@list } ) );
+        both_ways(
+            { servers => \@list }, $count == 3 ? $SESSIONS : 1_000,
+            'Cache::Memcached' => Cache::Memcached->new( { servers => \@list } )
+        );
     }
 };
 
@@ -112,9 +110,7 @@ subtest 'no_rehash: sessions of a dead server are an error, not elsewhere' => su
     flush();
     for my $id ( ids( 200, 9 ) ) {
         my $stored = $client->set( $id, { _session_id => $id } );
-        my $read   = eval {
-            contents( { servers => \@list, no_rehash => 1 }, $id );
-        };
+        my $read   = eval { contents( { servers => \@list, no_rehash => 1 }, $id ); };
         $agree++  if !!$stored eq !!( $read && keys %$read );
         $found++  if $read;
         $failed++ if !$read && $@ =~ /^memcached \Q$dead\E: /;

@@ -10,7 +10,7 @@ use Test::More;
 
 use Digest::MD5 qw(md5_hex);
 use Encode      qw(encode_utf8);
-use File::Temp ();
+use File::Temp  ();
 use Fixture::Memcached;
 use Fixture::Session;
 
@@ -18,7 +18,7 @@ my $server    = Fixture::Memcached->start;
 my $arguments = { servers => [ $server->address ], principal => 'uid', timeout => 300 };
 
 subtest 'written with the session' => sub {
-    my $id = create( $arguments, uid => 'dwho' );
+    my $id     = create( $arguments, uid => 'dwho' );
     my $record = $server->item( md5_hex 'dwho' );
     is $record->{value}, $id, 'the session id';
     is $record->{flags}, 0,   'flag 0';
@@ -38,9 +38,12 @@ subtest 'visible at once' => sub {
 };
 
 subtest 'in one round trip with the session' => sub {
-    my $id = create( $arguments, uid => 'dwho' );
+    my $id      = create( $arguments, uid => 'dwho' );
     my $counted = $server->counted(
-        sub { change( $arguments, $id, sub { $_[0]{a}++ } ) } );
+        sub {
+            change( $arguments, $id, sub { $_[0]{a}++ } );
+        }
+    );
     is $counted->{cmd_set}, 2, 'two items are written';
 };
 
@@ -51,10 +54,10 @@ subtest 'several sessions of one principal: the last one written' => sub {
 
 subtest 'what a principal may be' => sub {
     my %digest = (
-        'wide'      => [ "\x{263a}", md5_hex( encode_utf8("\x{263a}") ) ],
-        'bytes'     => [ "\xff\x00", md5_hex("\xff\x00") ],
-        'a number'  => [ 42,         md5_hex('42') ],
-        'zero'      => [ 0,          md5_hex('0') ],
+        'wide'     => [ "\x{263a}", md5_hex( encode_utf8("\x{263a}") ) ],
+        'bytes'    => [ "\xff\x00", md5_hex("\xff\x00") ],
+        'a number' => [ 42,         md5_hex('42') ],
+        'zero'     => [ 0,          md5_hex('0') ],
     );
     for my $name ( sort keys %digest ) {
         my ( $value, $digest ) = @{ $digest{$name} };
@@ -75,10 +78,15 @@ subtest 'the record is no session' => sub {
     my $id  = create( $arguments, uid => 'dwho' );
     my $key = md5_hex 'dwho';
     is_deeply contents( $arguments, $key ), {}, 'missing';
-    warnings_of { change( $arguments, $key, sub { $_[0]{evil} = 1 } ) };
+    warnings_of {
+        change( $arguments, $key, sub { $_[0]{evil} = 1 } )
+    };
     is $server->item($key)->{value}, $id, 'and never overwritten';
     tie my %session, 'Apache::Session::Memorycached', $key, $arguments;
-    warnings_of { eval { tied(%session)->delete }; untie %session };
+    warnings_of {
+        eval { tied(%session)->delete };
+        untie %session
+    };
     is $server->item($key)->{value}, $id, 'nor deleted';
 };
 
@@ -96,6 +104,14 @@ subtest "delete leaves another session's record" => sub {
     tied(%session)->delete;
     untie %session;
     is eval { $server->item( md5_hex 'shared' )->{value} }, $ids[1], 'there';
+};
+
+subtest 'sliding renews the record with its session' => sub {
+    my $sliding = { %$arguments, sliding => 1 };
+    my $id      = create( $sliding, uid => 'slider' );
+    $server->expire_in( $_, 20 ) for $id, md5_hex 'slider';
+    contents( $sliding, $id );
+    cmp_ok $server->item($_)->{ttl}, '>', 280, 'renewed' for $id, md5_hex 'slider';
 };
 
 subtest 'the embedded store does it, too' => sub {

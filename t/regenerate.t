@@ -21,12 +21,12 @@ on_each_backend {
     my $new      = $session{_session_id};
 
     like $new, qr/\A[0-9a-f]{32}\z/, 'a new id';
-    isnt $new, $old, 'another one';
+    isnt $new,    $old, 'another one';
     is $returned, $new, 'which is returned';
     is_deeply contents( $arguments, $old ), {}, 'the old id leads nowhere';
     is_deeply contents( $arguments, $new ),
-        { _session_id => $new, a => 1, b => { deep => 1 } },
-        'the new one to the session, with what was not saved yet';
+      { _session_id => $new, a => 1, b => { deep => 1 } },
+      'the new one to the session, with what was not saved yet';
 
     $session{c} = 3;
     untie %session;
@@ -51,7 +51,7 @@ on_each_backend {
     subtest 'with a principal' => sub {
         plan skip_all => 'on memcached' if !$server;
         my $named = { %$arguments, principal => 'uid' };
-        my $id = create( $named, uid => 'dwho' );
+        my $id    = create( $named, uid => 'dwho' );
         tie my %session, 'Apache::Session::Memorycached', $id, $named;
         my $moved = tied(%session)->regenerate_id;
         untie %session;
@@ -71,7 +71,9 @@ on_each_backend {
 
     subtest 'an unknown id' => sub {
         tie my %none, 'Apache::Session::Memorycached', 'ab' x 16, $arguments;
-        eval { warnings_of { tied(%none)->regenerate_id } };
+        eval {
+            warnings_of { tied(%none)->regenerate_id }
+        };
         untie %none;
         is_deeply contents( $arguments, 'ab' x 16 ), {}, 'nothing comes of nothing';
     };

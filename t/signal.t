@@ -17,37 +17,39 @@ use Fixture::Wait;
 my $memcached = Fixture::Memcached->start;
 my $direct    = { servers => [ $memcached->address ] };
 
+my @scripted;
+
 sub behind {
     my (@script) = @_;
-    my $server = Fixture::Scripted->start( upstream => $memcached, script => \@script );
-    return { servers => [ $server->address ], io_timeout => 10 };
+    push @scripted, Fixture::Scripted->start( upstream => $memcached, script => \@script );
+    return { servers => [ $scripted[-1]->address ], io_timeout => 10 };
 }
 
 my %steps = (
     'a new session' => sub { create( $_[0] ) },
-    'reading'       => sub { contents( @_ ) },
+    'reading'       => sub { contents(@_) },
 );
 
 for my $name ( sort keys %steps ) {
     subtest "$name: a handler that dies" => sub {
-        my $id = create( $direct, a => 1 );
+        my $id        = create( $direct, a => 1 );
         my $arguments = behind( ['silent'] );
-        my $took = elapsed {
+        my $took      = elapsed {
             local $SIG{ALRM} = sub { die "alarm\n" };
             ualarm 200_000;
             $steps{$name}->( $arguments, $id );
         };
         ualarm 0;
         is $@, "alarm\n", 'ends the wait with its own words';
-        cmp_ok $took, '>', 0.19, 'not before';
+        cmp_ok $took, '>', 0.19,       'not before';
         cmp_ok $took, '<', 0.2 + 0.25, 'and soon';
         is eval { contents( $arguments, $id )->{a} }, 1, 'the next request works'
-            or diag $@;
+          or diag $@;
     };
 }
 
 subtest 'saving: a handler that dies' => sub {
-    my $id = create( $direct, a => 1 );
+    my $id        = create( $direct, a => 1 );
     my $arguments = behind( [ 'pass', 'silent' ] );
     tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
     $session{a} = 2;
@@ -65,9 +67,9 @@ subtest 'saving: a handler that dies' => sub {
 };
 
 subtest 'a handler that returns' => sub {
-    my $id = create( $direct, a => 1 );
+    my $id        = create( $direct, a => 1 );
     my $arguments = behind( [ [ late => 0.6 ] ] );
-    my $count = 0;
+    my $count     = 0;
     local $SIG{ALRM} = sub { $count++ };
     setitimer( ITIMER_REAL, 0.1, 0.1 );
     my $read = eval { contents( $arguments, $id )->{a} };
@@ -87,8 +89,8 @@ subtest 'signals do not prolong the wait' => sub {
 };
 
 subtest 'a handler that uses sessions itself' => sub {
-    my $id     = create( $direct, a => 1 );
-    my $other  = create( $direct, n => 0 );
+    my $id        = create( $direct, a => 1 );
+    my $other     = create( $direct, n => 0 );
     my $arguments = behind( [ [ late => 0.3 ] ] );
     local $SIG{ALRM} = sub {
         change( $direct,    $other, sub { $_[0]{n}++ } );
@@ -97,7 +99,7 @@ subtest 'a handler that uses sessions itself' => sub {
     ualarm 100_000;
     my $read = eval { contents( $arguments, $id )->{a} };
     ualarm 0;
-    is $read, 1, 'does not break the operation' or diag $@;
+    is $read,                            1, 'does not break the operation' or diag $@;
     is contents( $direct, $other )->{n}, 2, 'and does its own';
 };
 
@@ -111,7 +113,7 @@ subtest 'SIGPIPE' => sub {
     contents( $there, $id );
     create($there) for 1 .. 3;
     $server->crash;
-    eval { create($there) } for 1 .. 3;
+    error_of { create($there) } for 1 .. 3;
     is $raised, 0, 'is never raised';
 };
 

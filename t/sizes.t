@@ -15,9 +15,9 @@ on_each_backend {
     for my $count ( 0, 1, 100, 10_000 ) {
         subtest "$count keys" => sub {
             my %content = map { ( "key $_" => "value $_" ) } 1 .. $count;
-            my $id = create( $arguments, %content );
+            my $id      = create( $arguments, %content );
             is_deeply contents( $arguments, $id ), { %content, _session_id => $id },
-                'read as written';
+              'read as written';
             change( $arguments, $id, sub { $_[0]{more} = 1 } );
             is keys %{ contents( $arguments, $id ) }, $count + 2, 'and with one more';
         };
@@ -31,7 +31,7 @@ on_each_backend {
 
     subtest '900 KB of small values' => sub {
         my @list = map { { n => $_, name => "name $_" } } 1 .. 20_000;
-        my $id = create( $arguments, list => \@list );
+        my $id   = create( $arguments, list => \@list );
         is_deeply contents( $arguments, $id )->{list}, \@list, 'read as written';
     };
 };

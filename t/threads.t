@@ -21,16 +21,14 @@ on_each_backend {
             threads->create(
                 sub {
                     my $id = create( $arguments, n => $number );
-                    change( $arguments, $id, sub { $_[0]{list} = [ 1 .. $number ] } )
-                        for 1 .. 20;
+                    change( $arguments, $id, sub { $_[0]{list} = [ 1 .. $number ] } ) for 1 .. 20;
                     return $id;
                 }
             );
         } 1 .. 4;
         my @ids = map { $_->join } @threads;
         is_deeply contents( $arguments, $ids[ $_ - 1 ] ),
-            { _session_id => $ids[ $_ - 1 ], n => $_, list => [ 1 .. $_ ] }, "thread $_"
-            for 1 .. 4;
+          { _session_id => $ids[ $_ - 1 ], n => $_, list => [ 1 .. $_ ] }, "thread $_" for 1 .. 4;
     };
 
     subtest 'tied before' => sub {
@@ -48,20 +46,20 @@ on_each_backend {
         $session{parent} = 1;
         untie %session;
         is_deeply contents( $arguments, $id ),
-            {
+          {
             _session_id => $id,
             a           => 1,
             before      => { deep => 1 },
             thread      => 2,
             parent      => 1
-            },
-            'both changes are there';
+          },
+          'both changes are there';
     };
 
     subtest 'a thread that does nothing with it' => sub {
         my $id = create( $arguments, a => 1 );
         tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
-        my $thread = threads->create( sub {'done'} );
+        my $thread = threads->create( sub { 'done' } );
         is( $thread->join, 'done', 'ends' );
         $session{a} = 2;
         untie %session;
@@ -69,7 +67,7 @@ on_each_backend {
     };
 
     subtest 'at the same time on one session' => sub {
-        my $id = create($arguments);
+        my $id      = create($arguments);
         my @threads = map {
             my $number = $_;
             threads->create(
@@ -85,7 +83,11 @@ on_each_backend {
 
     subtest 'an error in a thread' => sub {
         my $error = threads->create(
-            sub { eval { contents( $arguments, 'not hex' ) }; $@ } )->join;
+            sub {
+                eval { contents( $arguments, 'not hex' ) };
+                $@;
+            }
+        )->join;
         like $error, qr/^Invalid session ID/, 'dies there, only';
         ok create($arguments), 'the parent goes on';
     };

@@ -11,7 +11,7 @@ use Fixture::Memcached;
 use Fixture::Session;
 
 my $server    = Fixture::Memcached->start;
-my $plain     = { servers => [ $server->address ] };
+my $plain     = { servers             => [ $server->address ] };
 my $arguments = { %$plain, updateOnly => 1 };
 
 subtest 'with it' => sub {
@@ -24,7 +24,7 @@ subtest 'with it' => sub {
     ok $server->item($id), 'stored at the first update';
     untie %session;
     is_deeply contents( $arguments, $id ), { _session_id => $id, a => { deep => 1 } },
-        'and read';
+      'and read';
     change( $arguments, $id, sub { $_[0]{a}{deep} = 2 } );
     is contents( $arguments, $id )->{a}{deep}, 2, 'and changed';
 };
@@ -34,6 +34,18 @@ subtest 'with it, and never updated' => sub {
     my $id = $session{_session_id};
     untie %session;
     is $server->item($id), undef, 'nothing is stored';
+};
+
+subtest 'with it, and deleted before it was stored' => sub {
+    tie my %session, 'Apache::Session::Memorycached', undef, $arguments;
+    my $id = $session{_session_id};
+    tied(%session)->delete;
+    my @warnings = warnings_of {
+        $session{late} = 1;
+        untie %session;
+    };
+    is_deeply contents( $arguments, $id ), {}, 'nothing is stored';
+    ok @warnings, 'what came after is told to be lost';
 };
 
 subtest 'without it' => sub {

@@ -15,8 +15,7 @@ use Fixture::Session;
 
 my $server    = Fixture::Memcached->start;
 my $arguments = { servers => [ $server->address ] };
-my %clients   = map { $_ => $_->new( { servers => [ $server->address ] } ) }
-    qw(Cache::Memcached Cache::Memcached::Fast);
+my %clients = map { $_ => $_->new( { servers => [ $server->address ] } ) } qw(Cache::Memcached Cache::Memcached::Fast);
 
 my @image = ( map { chr } 0 .. 255 );
 my %data  = (
@@ -52,19 +51,19 @@ sub canonical {
 subtest 'a new session is Storable::nfreeze, byte for byte' => sub {
     my $id   = create($arguments);
     my $item = $server->item($id);
-    is $item->{flags}, 1, 'client flag 1';
-    is $item->{ttl}, -1, 'no expiry unless asked for';
+    is $item->{flags}, 1,  'client flag 1';
+    is $item->{ttl},   -1, 'no expiry unless asked for';
     is unpack( 'H*', $item->{value} ),
-        unpack( 'H*', Storable::nfreeze( { _session_id => $id } ) ), 'the bytes';
+      unpack( 'H*', Storable::nfreeze( { _session_id => $id } ) ), 'the bytes';
 };
 
 subtest 'each kind of value is Storable::nfreeze, byte for byte' => sub {
     for my $key ( sort keys %data ) {
-        my $id    = create( $arguments, $key => $data{$key} );
-        my $value = $server->item($id)->{value};
-        my %order = ( $key => $data{$key}, _session_id => $id );
-        my @both  = map { unpack 'H*', $_ } either_order( \%order );
-        my $got   = unpack 'H*', $value;
+        my $id      = create( $arguments, $key => $data{$key} );
+        my $value   = $server->item($id)->{value};
+        my %order   = ( $key => $data{$key}, _session_id => $id );
+        my @both    = map { unpack 'H*', $_ } either_order( \%order );
+        my $got     = unpack 'H*', $value;
         my ($right) = grep { $got eq $_ } @both;
         is $got, $right // $both[0], $key =~ /\A\w+\z/a ? $key : 'a key in UTF-8';
     }
@@ -77,7 +76,7 @@ sub either_order {
     for my $try ( 1 .. 200 ) {
         my %other = ( map { ( "filler$_" => 1 ) } 1 .. $try );
         @other{ $try % 2 ? sort keys %$hash : reverse sort keys %$hash } = ();
-        delete @other{ grep {/^filler/} keys %other };
+        delete @other{ grep { /^filler/ } keys %other };
         @other{ keys %$hash } = values %$hash;
         $images{ Storable::nfreeze( \%other ) } = 1;
         last if keys %images == 2;
@@ -91,7 +90,7 @@ subtest 'all of them in one session' => sub {
     my $whole = { %data, _session_id => $id };
     is length $value, length Storable::nfreeze($whole), 'the size';
     ok canonical( Storable::thaw($value) ) eq canonical($whole),
-        'the same, down to the type of every scalar';
+      'the same, down to the type of every scalar';
 };
 
 for my $name ( sort keys %clients ) {
@@ -107,10 +106,10 @@ for my $name ( sort keys %clients ) {
         my $read = contents( $arguments, $id );
         is_deeply $read, $written, 'read';
         ok canonical($read) eq canonical($written),
-            'the same, down to the type of every scalar';
+          'the same, down to the type of every scalar';
         change( $arguments, $id, sub { $_[0]{more} = 'ours' } );
         is_deeply $client->get($id), { %$written, more => 'ours' },
-            'changed by us, read by it again';
+          'changed by us, read by it again';
     };
 }
 
@@ -122,12 +121,12 @@ subtest 'freeze in native byte order is read, too' => sub {
 
 subtest 'namespace goes before the key' => sub {
     my $spaced = { %$arguments, namespace => 'app:' };
-    my $id = create( $spaced, a => 1 );
+    my $id     = create( $spaced, a => 1 );
     ok $server->item("app:$id"), 'on the wire';
     is $server->item($id), undef, 'and not without it';
     for my $class ( sort keys %clients ) {
         my $client =
-            $class->new( { servers => [ $server->address ], namespace => 'app:' } );
+          $class->new( { servers => [ $server->address ], namespace => 'app:' } );
         is_deeply $client->get($id), { a => 1, _session_id => $id }, "$class reads it";
     }
     is_deeply contents( $arguments, $id ), {}, 'another namespace has another session';

@@ -3,6 +3,7 @@
 # visit.pl URL TIMES: visits the demo with one cookie, prints what it got, and succeeds only if the last page counts
 # TIMES visits.
 
+use 5.020;
 use strict;
 use warnings;
 
@@ -33,6 +34,6 @@ print "the count is $count: the session lives\n";
 sub text {
     my ($html) = @_;
     $html =~ s/<head>.*<\/head>|<[^>]*>//gs;
-    $html =~ s/\s*\n\s*/\n/g;
-    return $html;
+    $html =~ s/&(quot|#39|lt|gt|amp);/{ quot => '"', '#39' => "'", lt => '<', gt => '>', amp => '&' }->{$1}/ge;
+    return $html =~ s/\s*\n\s*/\n/gr;
 }

@@ -367,11 +367,17 @@ void *mc_native_of(SV *sv)
 
 /* ---- macros as functions -------------------------------------------------------------------------------------------- */
 
+/* Makes a new value, of no class yet, an object. */
 void mc_bless(pTHX_ SV *sv, HV *stash)
 {
-    SV *reference = newRV_inc(sv);
-    sv_bless(reference, stash);
-    SvREFCNT_dec_NN(reference);
+    SvUPGRADE(sv, SVt_PVMG);
+    SvOBJECT_on(sv);
+    SvSTASH_set(sv, (HV *)SvREFCNT_inc_simple_NN((SV *)stash));
+}
+
+CV *mc_glob_sub(GV *glob)
+{
+    return isGV_with_GP((SV *)glob) ? GvCV(glob) : NULL;
 }
 
 /* Whether objects of the class can only be made by its own constructor (perl 5.38's class). */

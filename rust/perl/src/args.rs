@@ -107,11 +107,13 @@ impl Options {
                 "sliding" => options.config.sliding = argument.truth()?,
                 "updateOnly" => options.update_only = argument.truth()?,
                 "principal" => options.principal = argument.name_of_key()?,
-                "namespace" => options.config.namespace = value.to_bytes(perl)?,
-                "no_rehash" => options.config.no_rehash = argument.truth()?,
-                "compress_threshold" => {
-                    options.config.compress_threshold = argument.count()?.filter(|&bytes| bytes > 0);
+                "namespace" => {
+                    if let Some(text) = argument.text("a string")? {
+                        options.config.namespace = text.to_bytes(perl)?;
+                    }
                 }
+                "no_rehash" => options.config.no_rehash = argument.truth()?,
+                "compress_threshold" => options.config.compress_threshold = argument.threshold()?,
                 "connect_timeout" => argument.duration(&mut options.config.connect_timeout)?,
                 "io_timeout" => argument.duration(&mut options.config.io_timeout)?,
                 "conflict" => {
@@ -196,8 +198,9 @@ impl Argument<'_> {
         self.value.is_true(self.perl)
     }
 
+    /// A number; undef and the empty string are as good as none.
     fn number(&self, takes: &str) -> Result<Option<f64>> {
-        if !self.value.is_defined() {
+        if !self.value.is_defined() || self.value.to_bytes(self.perl)?.is_empty() {
             return Ok(None);
         }
         match self.value.to_number(self.perl)? {
@@ -214,6 +217,25 @@ impl Argument<'_> {
         Ok(self.number("a number, 0 or more")?.map(|count| count as usize))
     }
 
+    /// A number of bytes; 0 and, as in Cache::Memcached::Fast, a negative one are none.
+    fn threshold(&self) -> Result<Option<usize>> {
+        if self.value.is_defined() && matches!(self.value.to_number(self.perl)?, Ok(number) if number < 0.0) {
+            return Ok(None);
+        }
+        Ok(self.count()?.filter(|&bytes| bytes > 0))
+    }
+
+    /// A string, which a reference is not, unless it is an object (one that overloads its text).
+    fn text(&self, takes: &str) -> Result<Option<Scalar>> {
+        if !self.value.is_defined() {
+            return Ok(None);
+        }
+        match self.value.target() {
+            Some(target) if !target.is_object() => Err(self.refuse(takes)),
+            _ => Ok(Some(self.value)),
+        }
+    }
+
     fn duration(&self, slot: &mut Duration) -> Result<()> {
         const TAKES: &str = "a number of seconds above 0, at most 86400";
         match self.number(TAKES)? {
@@ -227,13 +249,12 @@ impl Argument<'_> {
     }
 
     fn name_of_key(&self) -> Result<Option<String>> {
-        if !self.value.is_defined() {
-            return Ok(None);
-        }
-        let name = self.value.to_text(self.perl)?;
+        const TAKES: &str = "the name of a key of the session, such as uid";
+        let Some(name) = self.text(TAKES)? else { return Ok(None) };
+        let name = name.to_text(self.perl)?;
         match &*name {
             "" => Ok(None),
-            "_session_id" => Err(self.refuse("the name of a key of the session, such as uid")),
+            "_session_id" => Err(self.refuse(TAKES)),
             _ => Ok(Some(name)),
         }
     }

@@ -24,10 +24,15 @@ impl Classes {
         if !value.is_defined() {
             return Ok(Classes::Any);
         }
-        match value.array() {
-            Some(list) => Ok(Classes::Listed(perl.reference(list.scalar()))),
-            None => Err(Error::text("argument classes: takes a reference to an array of class names and qr//")),
+        let refuse = || Error::text("argument classes: takes a reference to an array of class names and qr//");
+        let list = value.array().ok_or_else(refuse)?;
+        for entry in list.iter() {
+            let entry = entry.filter(|entry| entry.is_defined()).ok_or_else(refuse)?;
+            if entry.is_reference() && !is_regexp(perl, entry) {
+                return Err(refuse());
+            }
         }
+        Ok(Classes::Listed(perl.reference(list.scalar())))
     }
 
     /// The argument of a session, an object with Apache::Session's keys.
@@ -51,9 +56,7 @@ impl Classes {
         let Some(list) = self.list() else { return Ok(()) };
         let subject = perl.bytes(name);
         for entry in list.iter().flatten() {
-            // SAFETY: looks at a live scalar.
-            let is_regexp = unsafe { shim::mc_is_regexp(perl.raw(), entry.raw()) != 0 };
-            let allowed = if is_regexp {
+            let allowed = if is_regexp(perl, entry) {
                 matches(perl, entry, subject.scalar())?
             } else {
                 *entry.to_bytes(perl)? == *name
@@ -64,6 +67,11 @@ impl Classes {
         }
         Err(Error::text(format!("class {} is not allowed by classes", String::from_utf8_lossy(name))))
     }
+}
+
+fn is_regexp(perl: Perl, value: Scalar) -> bool {
+    // SAFETY: looks at a live scalar.
+    unsafe { shim::mc_is_regexp(perl.raw(), value.raw()) != 0 }
 }
 
 fn matches(perl: Perl, regexp: Scalar, subject: Scalar) -> Result<bool> {

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::freeze::{Freeze, freeze};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
+use crate::state;
 use crate::thaw;
 
 /// `nfreeze REFERENCE`: the image in network order.
@@ -22,32 +23,35 @@ pub(crate) fn native_freeze(call: &mut Call<'_>) -> Result<Return> {
 
 /// `thaw BYTES`: a reference to what was frozen.
 pub(crate) fn thaw(call: &mut Call<'_>) -> Result<Return> {
-    let bytes = call.arg(0).to_bytes(call.perl)?;
-    let value = thaw::thaw(call.perl, &bytes, &Limits::default(), &Classes::Any)?;
-    Ok(Return::Value(call.perl.reference_to(value).mortal()))
+    // A copy, for a DESTROY may change the original meanwhile; perl lets long strings share their buffer.
+    let image = call.arg(0).copy(call.perl)?;
+    let value = image.scalar().with_bytes(call.perl, |bytes| revive(call.perl, bytes))?;
+    Ok(Return::Value(call.perl.reference_to(value?).mortal()))
 }
 
 /// `dclone REFERENCE`: a copy that shares nothing with the original.
 pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
-    let bytes = frozen(call.perl, target(call)?, Order::Native)?;
-    let value = thaw::thaw(call.perl, &bytes, &Limits::default(), &Classes::Any)?;
-    Ok(Return::Value(call.perl.reference_to(value).mortal()))
+    let perl = call.perl;
+    let value = with_image(perl, target(call)?, Order::Native, |bytes| revive(perl, bytes))??;
+    Ok(Return::Value(perl.reference_to(value).mortal()))
 }
 
 fn image(call: &mut Call<'_>, order: Order) -> Result<Return> {
-    let bytes = frozen(call.perl, target(call)?, order)?;
-    Ok(Return::Value(string(call.perl, &bytes).mortal()))
-}
-
-fn string(perl: Perl, bytes: &[u8]) -> Owned {
-    perl.bytes(bytes)
+    let perl = call.perl;
+    let image = with_image(perl, target(call)?, order, |bytes| perl.bytes(bytes))?;
+    Ok(Return::Value(image.mortal()))
 }
 
 fn target(call: &Call<'_>) -> Result<Scalar> {
     call.arg(0).target().ok_or_else(|| Error::text("not a reference"))
 }
 
-fn frozen(perl: Perl, root: Scalar, order: Order) -> Result<Vec<u8>> {
+fn revive(perl: Perl, bytes: &[u8]) -> Result<Owned> {
+    thaw::thaw(perl, bytes, &Limits::default(), &Classes::Any)
+}
+
+/// Freezes into the interpreter's buffer and uses the image there.
+fn with_image<T>(perl: Perl, root: Scalar, order: Order, work: impl FnOnce(&[u8]) -> T) -> Result<T> {
     let canonical = match perl.variable(c"Storable::canonical") {
         Some(canonical) => canonical.is_true(perl)?,
         None => false,
@@ -57,5 +61,11 @@ fn frozen(perl: Perl, root: Scalar, order: Order) -> Result<Vec<u8>> {
         canonical,
         max_depth: Limits::default().max_depth,
     };
-    freeze(perl, root, &how)
+    state::with_buffer(perl, |buffer| match freeze(perl, root, &how, buffer) {
+        Ok(image) => {
+            let result = work(&image);
+            (image, Ok(result))
+        }
+        Err(error) => (Vec::new(), Err(error)),
+    })
 }

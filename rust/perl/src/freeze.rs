@@ -29,12 +29,12 @@ pub(crate) struct Freeze {
     pub(crate) max_depth: usize,
 }
 
-/// The frozen image of `root`: a hash, an array or a scalar, not a reference to it.
-pub(crate) fn freeze(perl: Perl, root: Scalar, how: &Freeze) -> Result<Vec<u8>> {
+/// The frozen image of `root` (a hash, an array or a scalar, not a reference to it), in the memory of `buffer`.
+pub(crate) fn freeze(perl: Perl, root: Scalar, how: &Freeze, buffer: Vec<u8>) -> Result<Vec<u8>> {
     let mut walk = Walk {
         perl,
         how: *how,
-        writer: Writer::with_buffer(&how.format, Vec::with_capacity(512)),
+        writer: Writer::with_buffer(&how.format, buffer),
         seen: HashMap::default(),
         classes: Vec::new(),
         frames: Vec::new(),
@@ -120,24 +120,28 @@ impl Walk {
         Ok(())
     }
 
-    /// The next value in the open containers, innermost first; closes those that are done.
+    /// The next value in the open containers, innermost first, that needs more than to be copied; closes those that
+    /// are done.
     #[inline]
     fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
-        loop {
-            let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let Walk { frames, writer, how, undef, placeholder, .. } = self;
+        let plain = !how.format.booleans;
+        while let Some(frame) = frames.last_mut() {
             match frame {
                 Frame::Array { array, next, len, depth } => {
-                    // An array that shrank under the walk (by a tie or an overload) ends there.
-                    while *next < *len {
-                        let index = *next;
-                        *next += 1;
-                        // SAFETY: the array is alive, held by the graph; the fill is read anew.
+                    // An array that shrank under the walk ends there: its fill is read anew.
+                    let mut index = *next;
+                    while index < *len {
+                        // SAFETY: the array is alive, held by the graph.
                         let element = unsafe { element(*array, index) };
+                        index += 1;
                         if element.is_null() {
-                            self.writer.sv_undef();
-                        } else if element == self.undef {
-                            self.writer.elem_undef();
-                        } else {
+                            writer.sv_undef();
+                        } else if element == *undef {
+                            writer.elem_undef();
+                        // SAFETY: an element of a live array.
+                        } else if !(plain && unsafe { write_leaf(writer, element) }) {
+                            *next = index;
                             return Ok(Some((element, *depth)));
                         }
                     }
@@ -145,26 +149,29 @@ impl Walk {
                 Frame::Hash { entries, entry, flagged, restricted, depth } => {
                     if !entry.is_null() {
                         // SAFETY: the value of this entry was just written; the hash is as it was.
-                        unsafe { write_key(&mut self.writer, *entry, *flagged, *restricted, self.placeholder)? };
+                        unsafe { write_key(writer, *entry, *flagged, *restricted, *placeholder)? };
                     }
                     for found in entries.by_ref() {
                         // SAFETY: an entry of a live hash.
                         let value = unsafe { (*found).he_valu.hent_val };
-                        if value == self.placeholder {
-                            if *flagged {
-                                self.writer.sv_undef();
-                                // SAFETY: as above.
-                                unsafe { write_key(&mut self.writer, found, true, *restricted, self.placeholder)? };
+                        if value == *placeholder {
+                            if !*flagged {
+                                continue;
                             }
-                            continue;
+                            writer.sv_undef();
+                        // SAFETY: a value of a live hash.
+                        } else if !(plain && unsafe { write_leaf(writer, value) }) {
+                            *entry = found;
+                            return Ok(Some((value, *depth)));
                         }
-                        *entry = found;
-                        return Ok(Some((value, *depth)));
+                        // SAFETY: as above.
+                        unsafe { write_key(writer, found, *flagged, *restricted, *placeholder)? };
                     }
                 }
             }
-            self.frames.pop();
+            frames.pop();
         }
+        Ok(None)
     }
 
     /// Writes one value; a container is opened and left on the stack.
@@ -468,6 +475,35 @@ impl Walk {
 
 fn unsupported(what: &str) -> Error {
     Error::text(format!("can't store {what}"))
+}
+
+/// Writes a plain string or integer that nothing else leads to; `false` when the value is not one.
+///
+/// # Safety
+/// `sv` is alive.
+#[inline]
+unsafe fn write_leaf(writer: &mut Writer, sv: *mut SV) -> bool {
+    // SAFETY: as promised to this function; POK promises a buffer, IOK an integer, and below PVMG there is no magic.
+    unsafe {
+        let flags = (*sv).sv_flags;
+        let kind = flags & sys::SVTYPEMASK;
+        if (*sv).sv_refcnt != 1 || kind >= svtype::SVt_PVMG as u32 || flags & sys::SVf_ROK != 0 {
+            return false;
+        }
+        if flags & sys::SVf_POK != 0 {
+            if flags & sys::SVf_UTF8 != 0 {
+                writer.text(string(sv));
+            } else {
+                writer.bytes(string(sv));
+            }
+            return true;
+        }
+        if flags & (sys::SVf_IOK | sys::SVf_IVisUV) == sys::SVf_IOK {
+            writer.integer((*(*sv).sv_any.cast::<sys::XPVIV>()).xiv_u.xivu_iv as i64);
+            return true;
+        }
+        false
+    }
 }
 
 /// Whether the walk may come to this value again.

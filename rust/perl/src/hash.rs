@@ -120,16 +120,34 @@ impl Hash {
         unsafe { Some(Scalar::from_raw(*slot)) }
     }
 
-    /// Stores under a literal key (ASCII) in a plain hash; what stood there must not run code when it goes.
+    /// Stores under a literal key (ASCII) in a hash of our own.
     pub(crate) fn set(self, perl: Perl, key: &str, value: Owned) -> Result<()> {
-        let key = perl.bytes(key.as_bytes());
-        let key = key.scalar().key(perl)?;
-        if let Some(former) = self.fetch(perl, &key)? {
-            let former = former.own(perl);
-            self.store(perl, &key, value)?;
-            return former.free();
+        if self.is_guarded() {
+            let key = perl.bytes(key.as_bytes());
+            return self.store(perl, &key.scalar().key(perl)?, value);
         }
-        self.store(perl, &key, value)
+        // SAFETY: a plain hash. The entry of a new key comes without a value, and takes ours over.
+        let former = unsafe {
+            let entry = thx::Perl_hv_common(
+                perl.raw(),
+                self.0,
+                ptr::null_mut(),
+                key.as_ptr().cast(),
+                key.len(),
+                0,
+                (sys::HV_FETCH_LVALUE | sys::HV_FETCH_EMPTY_HE) as i32,
+                ptr::null_mut(),
+                0,
+            )
+            .cast::<HE>();
+            std::mem::replace(&mut (*entry).he_valu.hent_val, value.into_raw())
+        };
+        if former.is_null() {
+            return Ok(());
+        }
+        // SAFETY: the count that the hash had.
+        let former = unsafe { Owned::from_raw(perl, former) };
+        if former.scalar().is_reference() { former.free() } else { Ok(()) }
     }
 
     /// How many keys it has.

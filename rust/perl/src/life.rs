@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) known: Known,
     /// The session was emptied as a whole, so its next save replaces what others stored, too.
     pub(crate) cleared: bool,
+    /// The user was told that nothing will be written.
+    warned: bool,
     id: Option<Id>,
     base: Option<Loaded>,
     store: Option<SharedStore>,
@@ -48,7 +50,7 @@ pub(crate) type SharedSession = Rc<RefCell<Session>>;
 
 impl Session {
     pub(crate) fn new(options: Options) -> Session {
-        Session { options, known: Known::Nothing, cleared: false, id: None, base: None, store: None }
+        Session { options, known: Known::Nothing, cleared: false, warned: false, id: None, base: None, store: None }
     }
 
     /// Runs one operation on the store, with signals handled while it waits.
@@ -65,7 +67,7 @@ impl Session {
         let result = match shared.try_borrow_mut() {
             Ok(mut store) => work(&mut store, self.base.as_ref(), &mut signals),
             // A signal handler came while the same store waits.
-            Err(_) => work(&mut state::lone_store(&self.options.config)?.borrow_mut(), self.base.as_ref(), &mut signals),
+            Err(_) => work(&mut session::Store::open(self.options.config.clone())?, self.base.as_ref(), &mut signals),
         };
         signals.outcome(result)
     }
@@ -103,6 +105,27 @@ impl Session {
         self.id = Some(id);
         self.known = Known::Fresh;
         self.base = None;
+    }
+
+    /// Opening failed: whatever happens to the Perl object, nothing is written.
+    pub(crate) fn give_up(&mut self) {
+        self.known = Known::Failed;
+        self.base = None;
+        self.warned = true;
+    }
+
+    /// What to tell, once, when something is stored into a session that will not be written.
+    pub(crate) fn warn_of_loss(&mut self) -> Option<String> {
+        let why = match self.known {
+            Known::Missing => "there is no such session",
+            Known::Failed => "it could not be read",
+            _ => return None,
+        };
+        if std::mem::replace(&mut self.warned, true) {
+            return None;
+        }
+        let id = self.id.as_ref().map_or_else(String::new, |id| format!(" {id}"));
+        Some(format!("session{id}: {why}; what is stored in it will be lost"))
     }
 
     /// Stores a new session; there must be none under its id.
@@ -243,6 +266,7 @@ extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
         options: original.options.clone(),
         known: original.known,
         cleared: original.cleared,
+        warned: original.warned,
         id: original.id.clone(),
         base: original.base.clone(),
         store: None,

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use libperl_sys::{CV, thx};
+use libperl_sys::{self as sys, CV, thx};
 use session::{Id, Principal};
 
 use crate::args::{Caller, Options};
@@ -14,6 +14,7 @@ use crate::life::{self, Session, SharedSession};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::shim;
+use crate::state::{self, Class, Sub};
 use crate::thaw::thaw;
 
 /// Apache::Session's bits in `status`.
@@ -25,15 +26,13 @@ pub(crate) const SYNCED: i64 = 8;
 pub(crate) const LENT: i64 = 16;
 
 pub(crate) const CLASS: &str = "Apache::Session::Memorycached";
-const STORE_CLASS: &str = "Apache::Session::Store::Memorycached";
-const LOCK_CLASS: &str = "Apache::Session::Lock::Memorycached";
 
 /// The subs that `populate` puts into an object, beside its store and its lock.
-const SUBS: [(&str, &CStr); 4] = [
-    ("generate", c"Apache::Session::Generate::Memorycached::generate"),
-    ("validate", c"Apache::Session::Generate::Memorycached::validate"),
-    ("serialize", c"Apache::Session::Memorycached::serialize"),
-    ("unserialize", c"Apache::Session::Memorycached::unserialize"),
+const SUBS: [(&str, Sub); 4] = [
+    ("generate", Sub::Generate),
+    ("validate", Sub::Validate),
+    ("serialize", Sub::Serialize),
+    ("unserialize", Sub::Unserialize),
 ];
 
 /// An object with Apache::Session's keys, of our class or of any other.
@@ -49,9 +48,9 @@ impl Object {
         let (perl, hash) = (self.perl, self.hash);
         let session = self.open(self.caller(), warnings)?;
         hash.set(perl, "object_store", store_object(perl, &session))?;
-        hash.set(perl, "lock_manager", blessed(perl, LOCK_CLASS))?;
+        hash.set(perl, "lock_manager", blessed(perl, Class::Lock))?;
         for (key, name) in SUBS {
-            let sub = perl.sub(name).ok_or_else(|| Error::text(format!("{name:?} is not defined")))?;
+            let sub = state::sub(perl, name).ok_or_else(|| Error::text(format!("{name:?} is not defined")))?;
             // SAFETY: a sub is a scalar to perl.
             let sub = unsafe { Scalar::from_raw(sub.cast()) };
             hash.set(perl, key, perl.reference(sub))?;
@@ -75,6 +74,10 @@ impl Object {
 
     /// Whether the object is of our class or a class of its own.
     fn caller(self) -> Caller {
+        // SAFETY: an object is blessed; its class is compared only.
+        if unsafe { self.hash.scalar().is_object() && sys::SvSTASH(self.hash.raw().cast()) == state::stash(self.perl, Class::Tie) } {
+            return Caller::Tie;
+        }
         let class = format!("{CLASS}\0");
         let object = self.perl.reference(self.hash.scalar());
         // SAFETY: looks at the ancestry of the object's class; `class` ends in a NUL.
@@ -104,10 +107,9 @@ impl Object {
     /// Whose serializer the object has.
     pub(crate) fn serializer(self) -> Serializer {
         let sub = self.hash.get(self.perl, "serialize").and_then(Scalar::code);
-        let is = |name: &CStr| sub.is_some() && self.perl.sub(name) == sub;
-        if is(c"Apache::Session::Memorycached::serialize") {
+        if sub.is_some() && state::sub(self.perl, Sub::Serialize) == sub {
             Serializer::Ours
-        } else if is(c"Apache::Session::Serialize::Storable::serialize") {
+        } else if sub.is_some() && self.perl.sub(c"Apache::Session::Serialize::Storable::serialize") == sub {
             Serializer::Storable
         } else {
             Serializer::Other
@@ -119,6 +121,9 @@ impl Object {
     }
 
     pub(crate) fn set_status(self, status: i64) -> Result<()> {
+        if self.hash.get(self.perl, "status").is_some_and(|former| former.change_integer(status)) {
+            return Ok(());
+        }
         self.hash.set(self.perl, "status", self.perl.integer(status))
     }
 
@@ -197,7 +202,7 @@ impl Object {
             },
             max_depth: session.borrow().options.limits.max_depth,
         };
-        freeze(self.perl, self.data()?.scalar(), &how).map_err(|error| error.in_session(id))
+        freeze(self.perl, self.data()?.scalar(), &how, Vec::with_capacity(1024)).map_err(|error| error.in_session(id))
     }
 
     /// Makes the data of Storable's bytes. The id in it is the one that was asked for, whatever the bytes say.
@@ -233,16 +238,16 @@ pub(crate) enum Serializer {
 
 /// An `Apache::Session::Store::Memorycached` for this session.
 pub(crate) fn store_object(perl: Perl, session: &SharedSession) -> Owned {
-    let store = blessed(perl, STORE_CLASS);
+    let store = blessed(perl, Class::Store);
     life::attach(perl, store.scalar().target().expect("a new reference"), session);
     store
 }
 
 /// A new empty hash of this class.
-pub(crate) fn blessed(perl: Perl, class: &str) -> Owned {
+pub(crate) fn blessed(perl: Perl, class: Class) -> Owned {
     let hash = perl.hash();
     // SAFETY: a new hash and a live class.
-    unsafe { shim::mc_bless(perl.raw(), hash.scalar().raw(), perl.stash(class.as_bytes())) };
+    unsafe { shim::mc_bless(perl.raw(), hash.scalar().raw(), state::stash(perl, class)) };
     perl.reference_to(hash)
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
-use libperl_sys::{self as sys, CV, HV, PerlInterpreter, SV, thx};
+use libperl_sys::{self as sys, CV, GV, HV, PerlInterpreter, SV, thx};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -105,6 +105,20 @@ impl Perl {
         // SAFETY: looks up only.
         let cv = unsafe { thx::Perl_get_cvn_flags(self.0, name.as_ptr(), name.count_bytes(), 0) };
         (!cv.is_null()).then_some(cv)
+    }
+
+    /// The glob of a name, made when it isn't there yet.
+    pub(crate) fn glob(self, name: &CStr) -> *mut GV {
+        // SAFETY: the name is copied.
+        unsafe {
+            thx::Perl_gv_fetchpvn_flags(
+                self.0,
+                name.as_ptr(),
+                name.count_bytes(),
+                sys::GV_ADD as i32,
+                sys::svtype::SVt_PVCV,
+            )
+        }
     }
 
     /// The value of a package variable, when it exists.

@@ -11,6 +11,9 @@ use crate::hash::Hash;
 use crate::perl::{Owned, Perl};
 use crate::shim;
 
+/// As an assignment copies: a temporary stays whole, and long strings share their buffer.
+const COPY: i32 = (sys::SV_NOSTEAL | sys::SV_COW_SHARED_HASH_KEYS | sys::SV_COW_OTHER_PVS) as i32;
+
 /// A Perl value that somebody else keeps alive for as long as we look at it: the caller's arguments, what a hash
 /// of ours holds, an [`Owned`] of the same method.
 #[repr(transparent)]
@@ -51,6 +54,11 @@ impl Scalar {
 
     pub(crate) fn is_reference(self) -> bool {
         self.flags() & sys::SVf_ROK != 0
+    }
+
+    /// Whether it is blessed itself (not whether it refers to something blessed).
+    pub(crate) fn is_object(self) -> bool {
+        self.flags() & sys::SVs_OBJECT != 0
     }
 
     /// What a reference points at.
@@ -125,6 +133,18 @@ impl Scalar {
         Ok(latin1.unwrap_or_else(|| bytes.into_owned()))
     }
 
+    /// Uses the string as bytes, in place when that can be done. Nothing that `work` does may change the scalar.
+    pub(crate) fn with_bytes<T>(self, perl: Perl, work: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        if !self.is_active() && self.flags() & (sys::SVf_POK | sys::SVf_UTF8) == sys::SVf_POK {
+            // SAFETY: POK promises a buffer of that length.
+            let bytes = unsafe {
+                std::slice::from_raw_parts((*self.raw()).sv_u.svu_pv.cast::<u8>(), (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur)
+            };
+            return Ok(work(bytes));
+        }
+        Ok(work(&self.to_bytes(perl)?))
+    }
+
     /// Perl's idea of truth.
     pub(crate) fn is_true(self, perl: Perl) -> Result<bool> {
         let (bytes, _) = self.string(perl)?;
@@ -146,6 +166,19 @@ impl Scalar {
         unsafe { thx::Perl_sv_2iv_flags(perl.raw(), self.raw(), 0) as i64 }
     }
 
+    /// Changes a plain integer scalar that only one hash of ours holds; `false` when it is not one.
+    pub(crate) fn change_integer(self, value: i64) -> bool {
+        const PLAIN: u32 = svtype::SVt_IV as u32 | sys::SVf_IOK | sys::SVp_IOK;
+        // SAFETY: with exactly these flags the value is an integer in the scalar's head.
+        unsafe {
+            if self.flags() != PLAIN || (*self.raw()).sv_refcnt != 1 {
+                return false;
+            }
+            (*self.raw()).sv_u.svu_iv = value as sys::IV;
+        }
+        true
+    }
+
     /// A copy as an assignment makes it.
     pub(crate) fn copy(self, perl: Perl) -> Result<Owned> {
         if self.flags() & sys::SVs_GMG != 0 {
@@ -156,8 +189,8 @@ impl Scalar {
             // SAFETY: with MC_OK it is a new scalar.
             return Ok(unsafe { Owned::from_raw(perl, out) });
         }
-        // SAFETY: copying a scalar without magic runs no code; SV_NOSTEAL keeps a temporary whole.
-        unsafe { Ok(Owned::from_raw(perl, thx::Perl_newSVsv_flags(perl.raw(), self.raw(), sys::SV_NOSTEAL as i32))) }
+        // SAFETY: copying a scalar without magic runs no code.
+        unsafe { Ok(Owned::from_raw(perl, thx::Perl_newSVsv_flags(perl.raw(), self.raw(), COPY))) }
     }
 
     /// One more owner.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
-use libperl_sys::{AV, CV, HV, PerlInterpreter, SV};
+use libperl_sys::{AV, CV, GV, HV, PerlInterpreter, SV};
 
 /// How a native method ends: `enum mc_end`.
 #[repr(C)]
@@ -77,6 +77,7 @@ unsafe extern "C" {
     pub(crate) fn mc_native_of(sv: *mut SV) -> *mut c_void;
 
     pub(crate) fn mc_bless(perl: *mut PerlInterpreter, sv: *mut SV, stash: *mut HV);
+    pub(crate) fn mc_glob_sub(glob: *mut GV) -> *mut CV;
     pub(crate) fn mc_is_class(perl: *mut PerlInterpreter, stash: *mut HV) -> c_int;
     pub(crate) fn mc_stash_name(perl: *mut PerlInterpreter, stash: *mut HV, len: *mut usize) -> *const c_char;
     pub(crate) fn mc_is_utf8(bytes: *const c_char, len: usize) -> c_int;

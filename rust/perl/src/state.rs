@@ -3,11 +3,12 @@
 //! The state belongs to the interpreter, not to the thread of the operating system: mod_perl's worker hands an
 //! interpreter from one thread to another. A new Perl thread starts without any state and opens its own connections.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::ffi::c_void;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_void};
+use std::ptr;
 use std::rc::Rc;
 
+use libperl_sys::{CV, GV, HV};
 use session::{Config, Store};
 
 use crate::error::Result;
@@ -17,25 +18,105 @@ use crate::shim;
 /// A store that sessions with the same configuration share.
 pub(crate) type SharedStore = Rc<RefCell<Store>>;
 
-#[derive(Default)]
 struct State {
-    stores: RefCell<HashMap<Config, SharedStore>>,
+    /// A program has a few configurations; comparing them costs less than hashing one.
+    stores: RefCell<Vec<SharedStore>>,
+    /// Classes live as long as the interpreter once they have subs.
+    stashes: [Cell<*mut HV>; 3],
+    /// The globs, not the subs: a sub may be redefined.
+    globs: [Cell<*mut GV>; 4],
+    /// For images on their way to Perl.
+    buffer: Cell<Vec<u8>>,
+}
+
+/// The classes that native objects are of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Class {
+    Tie,
+    Store,
+    Lock,
+}
+
+impl Class {
+    fn name(self) -> &'static [u8] {
+        match self {
+            Class::Tie => b"Apache::Session::Memorycached",
+            Class::Store => b"Apache::Session::Store::Memorycached",
+            Class::Lock => b"Apache::Session::Lock::Memorycached",
+        }
+    }
+}
+
+/// The subs that every session refers to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sub {
+    Generate,
+    Validate,
+    Serialize,
+    Unserialize,
+}
+
+impl Sub {
+    fn name(self) -> &'static CStr {
+        match self {
+            Sub::Generate => c"Apache::Session::Generate::Memorycached::generate",
+            Sub::Validate => c"Apache::Session::Generate::Memorycached::validate",
+            Sub::Serialize => c"Apache::Session::Memorycached::serialize",
+            Sub::Unserialize => c"Apache::Session::Memorycached::unserialize",
+        }
+    }
 }
 
 /// The store for this configuration, kept from an earlier session or new.
 pub(crate) fn store(perl: Perl, config: &Config) -> Result<SharedStore> {
     let state = state(perl);
-    if let Some(store) = state.stores.borrow().get(config) {
-        return Ok(store.clone());
+    for store in state.stores.borrow().iter() {
+        // One that is borrowed waits, and a signal handler came here; its own store is as good.
+        if store.try_borrow().is_ok_and(|store| store.config() == config) {
+            return Ok(store.clone());
+        }
     }
     let store = Rc::new(RefCell::new(Store::open(config.clone())?));
-    state.stores.borrow_mut().insert(config.clone(), store.clone());
+    let mut stores = state.stores.borrow_mut();
+    if stores.len() == MOST_STORES {
+        stores.remove(0);
+    }
+    stores.push(store.clone());
     Ok(store)
 }
 
-/// A store that nobody shares, for a signal handler that comes while the shared one waits.
-pub(crate) fn lone_store(config: &Config) -> Result<SharedStore> {
-    Ok(Rc::new(RefCell::new(Store::open(config.clone())?)))
+/// How many stores are kept; a store itself is small, and its connections are kept elsewhere.
+const MOST_STORES: usize = 16;
+
+/// The class, looked up once.
+pub(crate) fn stash(perl: Perl, class: Class) -> *mut HV {
+    let slot = &state(perl).stashes[class as usize];
+    if slot.get().is_null() {
+        slot.set(perl.stash(class.name()));
+    }
+    slot.get()
+}
+
+/// The sub as it is defined now.
+pub(crate) fn sub(perl: Perl, sub: Sub) -> Option<*mut CV> {
+    let slot = &state(perl).globs[sub as usize];
+    if slot.get().is_null() {
+        slot.set(perl.glob(sub.name()));
+    }
+    // SAFETY: a glob of a sub; globs of named subs stay.
+    let cv = unsafe { shim::mc_glob_sub(slot.get()) };
+    (!cv.is_null()).then_some(cv)
+}
+
+/// Lends the buffer for images, which keeps its memory from one use to the next.
+pub(crate) fn with_buffer<T>(perl: Perl, work: impl FnOnce(Vec<u8>) -> (Vec<u8>, T)) -> T {
+    const KEPT: usize = 1 << 20;
+    let slot = &state(perl).buffer;
+    let (buffer, result) = work(slot.take());
+    if buffer.capacity() <= KEPT {
+        slot.set(buffer);
+    }
+    result
 }
 
 fn state<'a>(perl: Perl) -> &'a State {
@@ -43,7 +124,12 @@ fn state<'a>(perl: Perl) -> &'a State {
     unsafe {
         let mut state = shim::mc_state(perl.raw()).cast::<State>();
         if state.is_null() {
-            state = Box::into_raw(Box::default());
+            state = Box::into_raw(Box::new(State {
+                stores: RefCell::default(),
+                stashes: [const { Cell::new(ptr::null_mut()) }; 3],
+                globs: [const { Cell::new(ptr::null_mut()) }; 4],
+                buffer: Cell::default(),
+            }));
             shim::mc_state_set(perl.raw(), state.cast());
         }
         &*state

@@ -27,7 +27,12 @@ pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
         return Ok(Return::Nothing);
     }
     let (body, principal) = body(&store, object)?;
-    borrow_mut(&store)?.insert(call.perl, &id, body, principal.as_ref(), &mut call.warnings)?;
+    let inserted = borrow_mut(&store)?.insert(call.perl, &id, body, principal.as_ref(), &mut call.warnings);
+    if let Err(error) = inserted {
+        // This happens inside TIEHASH: nobody has seen the object, and its DESTROY has nothing to save.
+        borrow_mut(&store)?.give_up();
+        return Err(error);
+    }
     Ok(Return::Nothing)
 }
 
@@ -35,8 +40,8 @@ pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
     let (store, object) = both(call)?;
     if matches!(store.borrow().known, Known::Missing | Known::Failed) {
-        let id = store.borrow().id().map_or_else(String::new, |id| format!(" {id}"));
-        call.warn(format!("session{id}: there is no such session, so its changes are not stored"));
+        let warning = borrow_mut(&store)?.warn_of_loss();
+        call.warnings.extend(warning);
         return Ok(Return::Nothing);
     }
     let id = object.id()?;

@@ -10,6 +10,7 @@ use crate::life::{self, Known, SharedSession};
 use crate::object::{self, CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
 use crate::perl::Perl;
 use crate::scalar::Scalar;
+use crate::state::Class;
 
 /// Where a missing session dies, in Apache::Session's words.
 pub(crate) const DOES_NOT_EXIST: &str = "Object does not exist in the data store";
@@ -29,7 +30,7 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
         }
         false => perl.reference_to(perl.hash()),
     };
-    let tied = object::blessed(perl, CLASS);
+    let tied = object::blessed(perl, Class::Tie);
     let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
     object.hash.set(perl, "args", args)?;
     object.hash.set(perl, "lock", perl.integer(0))?;
@@ -38,18 +39,30 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
     let session = object.populate(&mut call.warnings)?;
     life::attach(perl, object.hash.scalar(), &session);
 
-    if id.is_defined() && id.is_true(perl)? {
-        let id = valid_id(perl, id)?;
-        object.fresh_data(Some(&id))?;
-        restore_session(object, &session, &id, &mut call.warnings)?;
+    let opened = if id.is_defined() && id.is_true(perl)? {
+        open_session(object, &session, id, &mut call.warnings)
     } else {
-        let id = Id::generate(session.borrow().options.id_length)?;
-        object.fresh_data(Some(&id))?;
-        session.borrow_mut().begin(id);
-        object.set_status(NEW)?;
-        save_session(object, &session, &mut call.warnings)?;
+        create_session(object, &session, &mut call.warnings)
+    };
+    if let Err(error) = opened {
+        // Nobody has seen the object: its DESTROY has nothing to save.
+        borrow_mut(&session)?.give_up();
+        return Err(error);
     }
     Ok(Return::Value(tied.mortal()))
+}
+
+fn open_session(object: Object, session: &SharedSession, id: Scalar, warnings: &mut Vec<String>) -> Result<()> {
+    let id = valid_id(object.perl, id)?;
+    restore_session(object, session, &id, warnings)
+}
+
+fn create_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
+    let id = Id::generate(session.borrow().options.id_length)?;
+    object.fresh_data(Some(&id))?;
+    borrow_mut(session)?.begin(id);
+    object.set_status(NEW)?;
+    save_session(object, session, warnings)
 }
 
 /// An id from outside: hex digits, as Apache::Session::Generate::MD5 has it.
@@ -173,19 +186,10 @@ pub(crate) fn fetch(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn store(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     if let Some(session) = object.session()
-        && let Ok(session) = session.try_borrow()
+        && let Ok(mut session) = session.try_borrow_mut()
+        && let Some(warning) = session.warn_of_loss()
     {
-        let why = match session.known {
-            Known::Missing => Some("there is no such session"),
-            Known::Failed => Some("it could not be read"),
-            _ => None,
-        };
-        if let Some(why) = why {
-            let id = session.id().map_or_else(String::new, |id| format!(" {id}"));
-            let key = call.arg(1).to_text(perl)?;
-            call.warn(format!("session{id}: {why}, so {key} is not stored"));
-            return Ok(Return::Nothing);
-        }
+        call.warn(warning);
     }
     let data = object.data()?;
     let key = call.arg(1).key(perl)?;
@@ -214,8 +218,9 @@ pub(crate) fn delete(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
     let value = object.data()?.delete(perl, &key)?;
+    let Some(value) = value else { return Ok(Return::Value(perl.undef())) };
     object.set_status(object.status() | MODIFIED)?;
-    Ok(Return::Value(value.unwrap_or_else(|| perl.undef())))
+    Ok(Return::Value(value))
 }
 
 /// `CLEAR`: the id stays.

@@ -1,12 +1,12 @@
 //! What a place that keeps sessions has to do, and no more.
 //!
-//! A [`Backend`] carries out batches of operations on items. An item has a key, a value, 32 client flags, an expiry and
-//! a version that changes whenever it is written. Merging, tombstones, the local tier and the envelope are not its
-//! concern: they are written once, over this trait.
+//! A [`Backend`] carries out batches of operations on items. An item has a key, a value, 32 client
+//! flags, an expiry and a version that changes whenever it is written. Merging, tombstones, the
+//! local tier and the envelope are not its concern: they are written once, over this trait.
 //!
-//! Two outcomes must be kept apart, because the layer above decides by them whether something may be repeated: an
-//! error of the whole batch means that nothing of it was carried out; an error of one operation may, where it
-//! [`is_broken_off`](crate::Error::is_broken_off), mean that it was.
+//! Two outcomes must be kept apart, because the layer above decides by them whether something may
+//! be repeated: an error of the whole batch means that nothing of it was carried out; an error of
+//! one operation may, where it [`is_broken_off`](crate::Error::is_broken_off), mean that it was.
 
 use crate::error::Result;
 use crate::expiry::Expiry;
@@ -19,7 +19,8 @@ pub struct Version(pub(crate) u64);
 /// One operation. Keys are without the namespace, which the backend puts before them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op<'a> {
-    /// Reads an item. `body` false leaves its value out; `touch` renews its expiry, which leaves its version.
+    /// Reads an item. `body` false leaves its value out; `touch` renews its expiry, which leaves
+    /// its version.
     Get {
         key: &'a [u8],
         body: bool,
@@ -72,19 +73,26 @@ pub(crate) struct Item {
 
 /// A place that keeps items.
 pub(crate) trait Backend {
-    /// Carries out the operations, in their order where they are for one key, in one round trip. The replies are in
-    /// the operations' order.
+    /// Carries out the operations, in their order where they are for one key, in one round trip.
+    /// The replies are in the operations' order.
     fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>>;
 }
 
 impl dyn Backend + '_ {
     /// Carries out one operation.
     pub(crate) fn one(&mut self, op: Op<'_>, wait: &mut dyn Wait) -> Result<Reply> {
-        self.exchange(&[op], wait)?.pop().expect("a reply to each operation")
+        self.exchange(&[op], wait)?
+            .pop()
+            .expect("a reply to each operation")
     }
 
     /// Reads one item.
-    pub(crate) fn get(&mut self, key: &[u8], touch: Option<Expiry>, wait: &mut dyn Wait) -> Result<Option<Item>> {
+    pub(crate) fn get(
+        &mut self,
+        key: &[u8],
+        touch: Option<Expiry>,
+        wait: &mut dyn Wait,
+    ) -> Result<Option<Item>> {
         let body = true;
         Ok(self.one(Op::Get { key, body, touch }, wait)?.into_item())
     }

@@ -1,6 +1,7 @@
 //! What a [`Store`](crate::Store) is told.
 //!
-//! A plain struct: fill in what differs from the default. Two equal configurations share their connections.
+//! A plain struct: fill in what differs from the default. It says nothing about connections: the
+//! stores of a thread share those that they have to the same server.
 //!
 //! ```
 //! use session::{Config, Target};
@@ -24,8 +25,8 @@ use crate::server::Target;
 pub struct Config {
     /// Where sessions are. Default: an embedded store of the current user, below `/var/tmp`.
     pub servers: Target,
-    /// A cache nearby that is read first. It is never more than a cache: when it fails, `servers` are asked.
-    /// Default: none.
+    /// A cache nearby that is read first. It is never more than a cache: when it fails, `servers`
+    /// are asked. Default: none.
     pub local: Option<Target>,
     /// Stands before every key; takes no part in choosing a server. Default: empty.
     pub namespace: Vec<u8>,
@@ -37,7 +38,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long one exchange with the servers may take, all of it. Default: 1 s.
     pub io_timeout: Duration,
-    /// A session expires this many seconds after it was last written; `None` and 0: never. Default: never.
+    /// A session expires this many seconds after it was last written; `None` and 0: never. Default:
+    /// never.
     pub expiry: Option<u64>,
     /// A copy in `local` expires after this many seconds. Default: `expiry`.
     pub local_ttl: Option<u64>,
@@ -93,9 +95,16 @@ impl Config {
                 self.namespace.escape_ascii().to_string(),
             ));
         }
-        for (argument, timeout) in [("connect_timeout", self.connect_timeout), ("io_timeout", self.io_timeout)] {
+        for (argument, timeout) in [
+            ("connect_timeout", self.connect_timeout),
+            ("io_timeout", self.io_timeout),
+        ] {
             if timeout.is_zero() {
-                return Err(Error::argument(argument, "a number of seconds above 0", "0"));
+                return Err(Error::argument(
+                    argument,
+                    "a number of seconds above 0",
+                    "0",
+                ));
             }
         }
         Ok(())

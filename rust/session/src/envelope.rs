@@ -26,15 +26,15 @@ const SEALED: u32 = 8;
 const TOMBSTONE: u32 = 16;
 const OPAQUE: u32 = 32;
 
-/// What a compressed session may grow to. memcached takes no item above 1 GiB, and no default server one above 1 MiB;
-/// this holds off an item that was made to fill the memory of its reader.
+/// What a compressed session may grow to. memcached takes no item above 1 GiB, and no default
+/// server one above 1 MiB; this holds off an item that was made to fill the memory of its reader.
 pub const MAX_INFLATED: usize = 64 << 20;
 
 /// A tombstone's client flags.
 pub(crate) const TOMBSTONE_FLAGS: u32 = STORABLE | TOMBSTONE;
 
-/// A tombstone's value: a frozen empty hash in network order. Clients that know no tombstones read a session with
-/// nothing in it.
+/// A tombstone's value: a frozen empty hash in network order. Clients that know no tombstones read
+/// a session with nothing in it.
 pub(crate) const TOMBSTONE_VALUE: &[u8] = &[5, 11, 3, 0, 0, 0, 0];
 
 /// In what words a session is written.
@@ -49,7 +49,10 @@ pub enum Encoding {
 /// What an item turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    Session { body: Vec<u8>, encoding: Encoding },
+    Session {
+        body: Vec<u8>,
+        encoding: Encoding,
+    },
     Tombstone,
     /// Not a session: a principal's reverse record, or another program's item.
     Other,
@@ -67,8 +70,13 @@ pub(crate) fn is_tombstone(flags: u32) -> bool {
 
 /// Wraps a session: the item's value and client flags.
 ///
-/// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in `Cache::Memcached`.
-pub(crate) fn seal(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Cow<'_, [u8]>, u32) {
+/// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in
+/// `Cache::Memcached`.
+pub(crate) fn seal(
+    body: &[u8],
+    encoding: Encoding,
+    threshold: Option<usize>,
+) -> (Cow<'_, [u8]>, u32) {
     let flags = match encoding {
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
@@ -137,13 +145,18 @@ mod tests {
     #[test]
     fn what_is_wrapped_is_unwrapped() {
         let repetitive = b"session ".repeat(100);
-        let noise: Vec<u8> = (0..800_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> = (0..800_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
         for encoding in [Encoding::Storable, Encoding::Opaque] {
             for body in [&b""[..], b"x", &repetitive, &noise] {
                 for threshold in [None, Some(0), Some(1), Some(800), Some(801)] {
                     let (value, flags) = seal(body, encoding, threshold);
                     assert!(is_session(flags));
-                    assert_eq!(open(value.into_owned(), flags).unwrap(), session(body, encoding));
+                    assert_eq!(
+                        open(value.into_owned(), flags).unwrap(),
+                        session(body, encoding)
+                    );
                 }
             }
         }
@@ -163,12 +176,28 @@ mod tests {
 
     #[test]
     fn flags_decide_what_an_item_is() {
-        assert_eq!(open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(), Opened::Tombstone);
+        assert_eq!(
+            open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(),
+            Opened::Tombstone
+        );
         assert_eq!(open(b"an id".to_vec(), 0).unwrap(), Opened::Other);
         assert_eq!(open(b"text".to_vec(), 4).unwrap(), Opened::Other);
-        assert_eq!(open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
-        assert!(matches!(open(b"x".to_vec(), STORABLE | SEALED), Err(SessionFault::Sealed)));
-        for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false)] {
+        assert_eq!(
+            open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(),
+            session(b"x", Encoding::Storable)
+        );
+        assert!(matches!(
+            open(b"x".to_vec(), STORABLE | SEALED),
+            Err(SessionFault::Sealed)
+        ));
+        for (flags, is) in [
+            (0, false),
+            (1, true),
+            (3, true),
+            (17, false),
+            (32, true),
+            (48, false),
+        ] {
             assert_eq!(is_session(flags), is, "{flags}");
         }
     }
@@ -178,7 +207,10 @@ mod tests {
         let (value, flags) = seal(&[7; 1000], Encoding::Storable, Some(1));
         for end in 0..value.len() {
             assert!(
-                matches!(open(value[..end].to_vec(), flags), Err(SessionFault::Corrupt(_))),
+                matches!(
+                    open(value[..end].to_vec(), flags),
+                    Err(SessionFault::Corrupt(_))
+                ),
                 "cut at {end}"
             );
         }
@@ -190,6 +222,9 @@ mod tests {
         assert!(bomb.len() < 2000);
         assert_eq!(inflate(&bomb, 1 << 20).unwrap().len(), 1 << 20);
         let error = inflate(&bomb, (1 << 20) - 1).unwrap_err();
-        assert!(error.to_string().ends_with("grow beyond 1048575 bytes"), "{error}");
+        assert!(
+            error.to_string().ends_with("grow beyond 1048575 bytes"),
+            "{error}"
+        );
     }
 }

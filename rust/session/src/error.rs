@@ -1,8 +1,8 @@
 //! The crate's one error type.
 //!
 //! [`Error`] is opaque: callers act on its predicates and show its text. The text names what failed
-//! (`memcached 10.0.0.7:11211: …`, `embedded /var/lib/app/sessions: …`, `session 5f0c…: …`), says what was
-//! expected, and quotes the server or the system in their own words.
+//! (`memcached 10.0.0.7:11211: …`, `embedded /var/lib/app/sessions: …`, `session 5f0c…: …`), says
+//! what was expected, and quotes the server or the system in their own words.
 //!
 //! ```
 //! use session::Id;
@@ -124,7 +124,11 @@ pub(crate) enum SessionFault {
     #[error("is encrypted, no secret given")]
     Sealed,
     #[error("has {size} bytes, larger than the {limit} bytes that {taker} takes")]
-    TooLarge { size: u64, limit: u64, taker: String },
+    TooLarge {
+        size: u64,
+        limit: u64,
+        taker: String,
+    },
     #[error("another request saved it since it was read")]
     Conflict,
     #[error("other requests saved it before us {0} times in a row")]
@@ -157,7 +161,8 @@ impl Error {
         .into()
     }
 
-    /// A server or the way to it failed. `sent`: the request was under way, it may have been carried out.
+    /// A server or the way to it failed. `sent`: the request was under way, it may have been
+    /// carried out.
     pub(crate) fn server(server: &str, fault: Fault, sent: bool) -> Error {
         if matches!(fault, Fault::Interrupted) {
             return Kind::Interrupted.into();
@@ -171,7 +176,8 @@ impl Error {
         .into()
     }
 
-    /// The connection broke under a request that may have been carried out: worth a look at what is stored.
+    /// The connection broke under a request that may have been carried out: worth a look at what is
+    /// stored.
     pub(crate) fn is_broken_off(&self) -> bool {
         matches!(
             *self.0,
@@ -209,7 +215,8 @@ impl Error {
         }
     }
 
-    /// What is stored can't be understood: damaged, or not written by this program. Nothing was overwritten.
+    /// What is stored can't be understood: damaged, or not written by this program. Nothing was
+    /// overwritten.
     pub fn is_corrupt(&self) -> bool {
         matches!(
             *self.0,

@@ -1,7 +1,7 @@
 //! How long an item lives, and how memcached and the embedded store write that down.
 //!
-//! Everywhere in this crate an expiry is a number of seconds from now. memcached reads a number above 30 days as
-//! a point in time instead, so [`Expiry::to_wire`] turns longer ones into one.
+//! Everywhere in this crate an expiry is a number of seconds from now. memcached reads a number
+//! above 30 days as a point in time instead, so [`Expiry::to_wire`] turns longer ones into one.
 //!
 //! ```text
 //! never           -> 0
@@ -66,7 +66,9 @@ impl Expiry {
 pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
 }
 
 #[cfg(test)]
@@ -86,7 +88,11 @@ mod tests {
             (Some(u64::MAX), u32::MAX),
         ];
         for (seconds, wire) in cases {
-            assert_eq!(Expiry::seconds(seconds).to_wire_at(NOW), wire, "{seconds:?}");
+            assert_eq!(
+                Expiry::seconds(seconds).to_wire_at(NOW),
+                wire,
+                "{seconds:?}"
+            );
         }
     }
 

@@ -1,8 +1,9 @@
 //! Session ids: what a store accepts as one, and how new ones are made.
 //!
-//! An id is the key that its session has in the store, so it obeys memcached's rule for keys: 1 to 250 bytes
-//! (together with the namespace), no space, no control character. Generated ids are hex digits straight from the
-//! operating system's random source; nothing about the process, the time or a former id goes into them.
+//! An id is the key that its session has in the store, so it obeys memcached's rule for keys: 1 to
+//! 250 bytes (together with the namespace), no space, no control character. Generated ids are hex
+//! digits straight from the operating system's random source; nothing about the process, the time
+//! or a former id goes into them.
 //!
 //! ```
 //! use session::Id;
@@ -27,7 +28,8 @@ pub struct Id(Box<[u8]>);
 impl Id {
     /// A new id of `length` lower-case hex digits, four random bits each.
     ///
-    /// Below 32 digits an id can be guessed sooner than anyone should rely on; the length is the caller's choice.
+    /// Below 32 digits an id can be guessed sooner than anyone should rely on; the length is the
+    /// caller's choice.
     pub fn generate(length: usize) -> Result<Id> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         if length == 0 || length > MAX_KEY {
@@ -43,7 +45,12 @@ impl Id {
         getrandom::fill(random).map_err(Kind::Random)?;
         let digits = random
             .iter()
-            .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+            .flat_map(|byte| {
+                [
+                    DIGITS[usize::from(byte >> 4)],
+                    DIGITS[usize::from(byte & 15)],
+                ]
+            })
             .take(length)
             .collect();
         Ok(Id(digits))
@@ -118,7 +125,8 @@ mod tests {
                     .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
             );
         }
-        let ids: std::collections::HashSet<Id> = (0..1000).map(|_| Id::generate(32).unwrap()).collect();
+        let ids: std::collections::HashSet<Id> =
+            (0..1000).map(|_| Id::generate(32).unwrap()).collect();
         assert_eq!(ids.len(), 1000);
         assert!(Id::generate(0).is_err());
         assert!(Id::generate(251).is_err());
@@ -127,7 +135,13 @@ mod tests {
     #[test]
     fn an_id_is_a_memcached_key() {
         let longest = [b'x'; 250];
-        for good in [&b"a"[..], b"0123abcDEF", "h\u{e9}".as_bytes(), b"sessions:1", &longest] {
+        for good in [
+            &b"a"[..],
+            b"0123abcDEF",
+            "h\u{e9}".as_bytes(),
+            b"sessions:1",
+            &longest,
+        ] {
             assert_eq!(Id::parse(good).unwrap().as_bytes(), good);
         }
         let too_long = [b'x'; 251];

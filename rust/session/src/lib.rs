@@ -1,16 +1,18 @@
 //! What a web session store does, without a word of Perl.
 //!
-//! A [`Store`] keeps sessions, byte strings under an [`Id`], on servers of memcached or in a directory of this host. Beyond
-//! that it makes sure that no request loses another's changes, that a deleted session stays deleted, and that a fault is
-//! an error that says what happened where.
+//! A [`Store`] keeps sessions, byte strings under an [`Id`], on servers of memcached or in a
+//! directory of this host. Beyond that it makes sure that no request loses another's changes, that
+//! a deleted session stays deleted, and that a fault is an error that says what happened where.
 //!
 //! The tour, from the outside in:
 //!
 //! - [`Config`], [`Target`], [`Server`]: what a store is told
-//! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and [`Saved`] come out
+//! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and
+//!   [`Saved`] come out
 //! - `merge`: two requests changed one session
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
-//! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`: the two that implement it
+//! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`:
+//!   the two that implement it
 //! - [`Wait`]: what a signal does to a wait
 //! - [`Error`]: what can go wrong
 //!

@@ -1,10 +1,11 @@
 //! Merging: two requests changed one session, and both changes are kept.
 //!
-//! The unit is a key of the session itself. For each, three states are compared at any depth: what both read (`base`),
-//! what is stored now (`theirs`), and what we want to store (`ours`). What we did not change is theirs; what we set,
-//! changed below, or deleted is ours, also where they changed it too: then the later save wins, as it would have without
-//! merging, and that is counted. An integer and the same number as a string are no difference, since Perl turns one into
-//! the other when it reads it.
+//! The unit is a key of the session itself. For each, three states are compared at any depth: what
+//! both read (`base`), what is stored now (`theirs`), and what we want to store (`ours`). What we
+//! did not change is theirs; what we set, changed below, or deleted is ours, also where they
+//! changed it too: then the later save wins, as it would have without merging, and that is counted.
+//! An integer and the same number as a string are no difference, since Perl turns one into the
+//! other when it reads it.
 //!
 //! | base | theirs | ours | stored |
 //! | --- | --- | --- | --- |
@@ -15,9 +16,9 @@
 //! | a | b | c | c, counted |
 //! | - | b | c | c, counted |
 //!
-//! What keys share below the top level, they go on sharing among those that come from the same side; a reference from
-//! one of our keys into one of theirs becomes a copy. What a class means by its data is not known here: the value of a
-//! key is taken whole, from one side.
+//! What keys share below the top level, they go on sharing among those that come from the same
+//! side; a reference from one of our keys into one of theirs becomes a copy. What a class means by
+//! its data is not known here: the value of a key is taken whole, from one side.
 
 use std::collections::HashSet;
 
@@ -38,13 +39,17 @@ pub(crate) struct Merged {
 
 /// Merges three frozen hashes.
 pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merged, SessionFault> {
-    let [base, theirs, ours] = [parse(base)?, parse(theirs)?, parse(ours)?];
+    let theirs = Value::parse(theirs, &Limits::default()).map_err(corrupt)?;
+    let [base, ours] =
+        [base, ours].map(|image| Value::parse(image, &Limits::default()).map_err(unmergeable));
+    let (base, ours) = (base?, ours?);
     let mut merged = theirs.clone();
     let mut import = Import::new(&ours);
     let mut taken = Vec::new();
     let mut same_key = 0;
     for key in keys(&[&base, &theirs, &ours]) {
-        let [before, their, our] = [&base, &theirs, &ours].map(|value| value.root().get(key.clone()));
+        let [before, their, our] =
+            [&base, &theirs, &ours].map(|value| value.root().get(key.clone()));
         let they_changed = !same([(&base, before), (&theirs, their)]);
         if same([(&base, before), (&ours, our)]) {
             if they_changed {
@@ -57,7 +62,7 @@ pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merge
         }
         match our {
             Some(node) => {
-                let copy = import.copy(&mut merged, node.id()).map_err(corrupt)?;
+                let copy = import.copy(&mut merged, node.id()).map_err(unmergeable)?;
                 merged.insert(key, copy).map_err(corrupt)?;
             }
             None => {
@@ -66,7 +71,7 @@ pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merge
         }
     }
     Ok(Merged {
-        bytes: merged.write(&ours.options()).map_err(corrupt)?,
+        bytes: merged.write(&ours.options()).map_err(unmergeable)?,
         keys: taken,
         same_key,
     })
@@ -90,12 +95,16 @@ fn same([(a, a_node), (b, b_node)]: [(&Value, Option<Node<'_>>); 2]) -> bool {
     }
 }
 
-fn parse(image: &[u8]) -> Result<Value, SessionFault> {
-    Value::parse(image, &Limits::default()).map_err(corrupt)
+/// What is stored can't be understood.
+fn corrupt(error: storable::Error) -> SessionFault {
+    SessionFault::Corrupt(error.to_string())
 }
 
-fn corrupt(error: storable::Error) -> SessionFault {
-    SessionFault::Corrupt(format!("not a Storable value that can be merged: {error}"))
+/// What is to be stored can't be taken apart.
+fn unmergeable(error: storable::Error) -> SessionFault {
+    SessionFault::Corrupt(format!(
+        "another request saved it, and ours can't be merged: {error}"
+    ))
 }
 
 #[cfg(test)]
@@ -128,7 +137,11 @@ mod tests {
             .map(|key| String::from_utf8(key).unwrap())
             .collect();
         keys.sort();
-        (storable::from_slice(&merged.bytes).unwrap(), keys, merged.same_key)
+        (
+            storable::from_slice(&merged.bytes).unwrap(),
+            keys,
+            merged.same_key,
+        )
     }
 
     #[test]
@@ -159,6 +172,28 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever both sides did: each key is what the table says, and nothing else is there.
+        #[test]
+        fn every_key_is_as_the_table_says(base in sessions(), theirs in sessions(), ours in sessions()) {
+            let (merged, taken, same_key) = merge(&base, &theirs, &ours);
+            let mut counted = 0;
+            for key in "abcdefgh".chars().map(String::from) {
+                let [before, their, our] = [&base, &theirs, &ours].map(|session| session.get(&key));
+                let expected = if our == before { their } else { our };
+                proptest::prop_assert_eq!(merged.get(&key), expected, "{}", &key);
+                proptest::prop_assert_eq!(taken.contains(&key), our == before && their != before, "{}", &key);
+                counted += usize::from(our != before && their != before && our != their);
+            }
+            proptest::prop_assert_eq!(same_key, counted);
+        }
+    }
+
+    /// Few keys and few values, so that the sides meet.
+    fn sessions() -> impl proptest::strategy::Strategy<Value = Session> {
+        proptest::collection::btree_map("[a-h]", "[x-z]", 0..8)
+    }
+
     #[test]
     fn a_number_that_was_read_as_a_string_is_no_change() {
         let number = to_vec(&BTreeMap::from([("n", 5)])).unwrap();
@@ -170,7 +205,13 @@ mod tests {
 
     #[test]
     fn a_change_below_the_top_level_counts() {
-        let nested = |x, y| to_vec(&BTreeMap::from([("a", vec![vec![x]]), ("b", vec![vec![y]])])).unwrap();
+        let nested = |x, y| {
+            to_vec(&BTreeMap::from([
+                ("a", vec![vec![x]]),
+                ("b", vec![vec![y]]),
+            ]))
+            .unwrap()
+        };
         let merged = three_way(&nested(1, 1), &nested(1, 2), &nested(3, 1)).unwrap();
         assert!(storable::same(&merged.bytes, &nested(3, 2), &Limits::default()).unwrap());
     }
@@ -185,11 +226,11 @@ mod tests {
             writer.reference(RefKind::default());
             writer.array(1);
             writer.integer(element);
-            writer.key(b"a");
+            writer.key(b"a").unwrap();
             writer.object(x);
-            writer.key(b"b");
+            writer.key(b"b").unwrap();
             writer.integer(t);
-            writer.key(b"t");
+            writer.key(b"t").unwrap();
             writer.finish()
         };
         let merged = three_way(&shared(1, 1), &shared(2, 1), &shared(1, 3)).unwrap();
@@ -199,8 +240,15 @@ mod tests {
     #[test]
     fn what_is_no_frozen_hash_is_an_error() {
         let good = to_vec(&session("k=a")).unwrap();
-        for [base, theirs, ours] in [[&b"x"[..], &good, &good], [&good, b"\x05\x0b\x03\0\0\0\x01", &good], [&good, &good, b""]] {
-            assert!(matches!(three_way(base, theirs, ours), Err(SessionFault::Corrupt(_))));
+        for [base, theirs, ours] in [
+            [&b"x"[..], &good, &good],
+            [&good, b"\x05\x0b\x03\0\0\0\x01", &good],
+            [&good, &good, b""],
+        ] {
+            assert!(matches!(
+                three_way(base, theirs, ours),
+                Err(SessionFault::Corrupt(_))
+            ));
         }
     }
 }

@@ -14,7 +14,12 @@ use crate::wait::Wait;
 /// Waits for a time. A signal may stop it.
 pub(crate) fn pause(time: Duration, wait: &mut dyn Wait) -> Result<()> {
     let end = Instant::now() + time;
-    while poll(&mut [], Some(&timespec(end.saturating_duration_since(Instant::now())))).is_err() {
+    while poll(
+        &mut [],
+        Some(&timespec(end.saturating_duration_since(Instant::now()))),
+    )
+    .is_err()
+    {
         wait.interrupted().map_err(|_| Kind::Interrupted)?;
     }
     Ok(())

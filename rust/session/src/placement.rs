@@ -1,12 +1,14 @@
 //! Which server has which key: exactly as `Cache::Memcached` decides it.
 //!
-//! Every server stands in a list of buckets as many times as its weight says. The hash of a key is bits 16 to 30 of
-//! its CRC-32; the bucket is the hash modulo the number of buckets. When that server is down, the hash of the key
-//! with a `1` before it is added, then with a `2`, and so on: the sums name the buckets to try next, 20 in all.
-//! A namespace takes no part. With one server there is nothing to decide.
+//! Every server stands in a list of buckets as many times as its weight says. The hash of a key is
+//! bits 16 to 30 of its CRC-32; the bucket is the hash modulo the number of buckets. When that
+//! server is down, the hash of the key with a `1` before it is added, then with a `2`, and so on:
+//! the sums name the buckets to try next, 20 in all. A namespace takes no part. With one server
+//! there is nothing to decide.
 //!
-//! `Cache::Memcached`'s `get_multi` counts its attempts from zero when a server is down, and so reads elsewhere than
-//! `get` and `set` do; sessions are read and written by the latter, which is what is followed here.
+//! `Cache::Memcached`'s `get_multi` counts its attempts from zero when a server is down, and so
+//! reads elsewhere than `get` and `set` do; sessions are read and written by the latter, which is
+//! what is followed here.
 //!
 //! ```text
 //! buckets of a:1, b:1 (weight 2):   0 -> a   1 -> b   2 -> b
@@ -37,7 +39,8 @@ impl Placement {
         Placement { buckets }
     }
 
-    /// The servers to try for a key, by their index, the one it belongs to first. Some occur more than once.
+    /// The servers to try for a key, by their index, the one it belongs to first. Some occur more
+    /// than once.
     pub(crate) fn walk<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
         let mut sum = u64::from(hash(key));
         let tries = if self.buckets.len() == 1 { 1 } else { TRIES };

@@ -1,8 +1,8 @@
 //! The principal's reverse record: from a user to the session they have.
 //!
-//! Beside a session, the store keeps one plain item whose key is the MD5 digest of the principal (the value of one
-//! session field, such as `uid`) and whose value is the session's id. It carries no client flag, which is how a
-//! reader tells it from a session although its key looks like an id.
+//! Beside a session, the store keeps one plain item whose key is the MD5 digest of the principal
+//! (the value of one session field, such as `uid`) and whose value is the session's id. It carries
+//! no client flag, which is how a reader tells it from a session although its key looks like an id.
 //!
 //! MD5 is what existing readers of these records use; nothing secret depends on it.
 //!
@@ -25,13 +25,23 @@ pub struct Principal {
 impl Principal {
     /// The principal with this value.
     pub fn of(value: &[u8]) -> Principal {
-        Principal { digest: digest(value) }
+        Principal {
+            digest: digest(value),
+        }
     }
 
     /// The principal whose digest is known, as sessions carry it.
     pub fn from_digest(digest: &str) -> Result<Principal> {
-        if digest.len() != 32 || !digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(Error::argument("principal", "a digest of 32 lower-case hex digits", digest));
+        if digest.len() != 32
+            || !digest
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        {
+            return Err(Error::argument(
+                "principal",
+                "a digest of 32 lower-case hex digits",
+                digest,
+            ));
         }
         Ok(Principal {
             digest: digest.to_owned(),
@@ -64,7 +74,11 @@ mod tests {
     #[test]
     fn only_digests_are_taken_for_digests() {
         assert!(Principal::from_digest("900150983cd24fb0d6963f7d28e17f72").is_ok());
-        for bad in ["", "900150983CD24FB0D6963F7D28E17F72", "900150983cd24fb0d6963f7d28e17f7"] {
+        for bad in [
+            "",
+            "900150983CD24FB0D6963F7D28E17F72",
+            "900150983cd24fb0d6963f7d28e17f7",
+        ] {
             assert!(Principal::from_digest(bad).unwrap_err().is_argument());
         }
     }

@@ -1,8 +1,8 @@
 //! The life of a session: read, created, saved, deleted.
 //!
-//! Everything here is written over [`Backend`]: what a save does when another request was faster, what a delete leaves
-//! behind, how the principal's reverse record and the local tier are kept up. It is bytes in and bytes out: only merging
-//! looks into a session.
+//! Everything here is written over [`Backend`]: what a save does when another request was faster,
+//! what a delete leaves behind, how the principal's reverse record and the local tier are kept up.
+//! It is bytes in and bytes out: only merging looks into a session.
 //!
 //! ```no_run
 //! use session::{Body, Config, Encoding, Id, NoWait, Store};
@@ -21,13 +21,15 @@
 //!
 //! # The local tier
 //!
-//! A copy nearby is only a cache. When it can't be read, or what it holds can't be understood, the servers are asked;
-//! when it can't be written after the servers were, the save stands, and the copy may be old until it expires. Two
-//! things are more than that: a deletion that the local tier did not take is an error, because a session that was
-//! logged out would stay readable on this host; and no old copy can undo another host's change, because a save of a
-//! session that came from the local tier asks the servers for theirs first.
+//! A copy nearby is only a cache. When it can't be read, or what it holds can't be understood, the
+//! servers are asked; when it can't be written after the servers were, the save stands, and the
+//! copy may be old until it expires. Two things are more than that: a deletion that the local tier
+//! did not take is an error, because a session that was logged out would stay readable on this
+//! host; and no old copy can undo another host's change, because a save of a session that came from
+//! the local tier asks the servers for theirs first.
 //!
-//! With `sliding`, copies live for half of `expiry` at most, so that a session in use is renewed on the servers in time.
+//! With `sliding`, copies live for half of `expiry` at most, so that a session in use is renewed on
+//! the servers in time.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -58,8 +60,9 @@ const PAUSE: Duration = Duration::from_micros(500);
 
 /// The sessions of one configuration.
 ///
-/// Opening one is cheap, and opens nothing: connections are made at the first use, are kept by the thread, and are
-/// shared by all its stores. A store is used by one thread; after a `fork`, parent and child both go on with theirs.
+/// Opening one is cheap, and opens nothing: connections are made at the first use, are kept by the
+/// thread, and are shared by all its stores. A store is used by one thread; after a `fork`, parent
+/// and child both go on with theirs.
 pub struct Store {
     config: Arc<Config>,
     servers: Box<dyn Backend>,
@@ -73,7 +76,8 @@ pub struct Body {
     pub bytes: Vec<u8>,
     /// By what.
     pub encoding: Encoding,
-    /// The session was emptied and filled anew: it replaces what is stored, with what others put there.
+    /// The session was emptied and filled anew: it replaces what is stored, with what others put
+    /// there.
     pub whole: bool,
 }
 
@@ -81,13 +85,21 @@ impl Body {
     /// A session frozen by Storable.
     pub fn storable(bytes: Vec<u8>) -> Body {
         let (encoding, whole) = (Encoding::Storable, false);
-        Body { bytes, encoding, whole }
+        Body {
+            bytes,
+            encoding,
+            whole,
+        }
     }
 
     /// A session in another serializer's words.
     pub fn opaque(bytes: Vec<u8>) -> Body {
         let (encoding, whole) = (Encoding::Opaque, false);
-        Body { bytes, encoding, whole }
+        Body {
+            bytes,
+            encoding,
+            whole,
+        }
     }
 }
 
@@ -102,7 +114,8 @@ pub struct Loaded {
     pub version: Version,
     /// Where it came from.
     pub origin: Origin,
-    /// What is stored under `version`, where that is more than `body`: others' changes that the caller has not seen.
+    /// What is stored under `version`, where that is more than `body`: others' changes that the
+    /// caller has not seen.
     stored: Option<Vec<u8>>,
     /// The version of the copy in the local tier.
     local: Option<Version>,
@@ -150,13 +163,18 @@ pub enum Outcome {
 }
 
 impl Store {
-    /// A store of this configuration. Fails when the configuration can't be used; nothing is connected to yet.
+    /// A store of this configuration. Fails when the configuration can't be used; nothing is
+    /// connected to yet.
     pub fn open(config: impl Into<Arc<Config>>) -> Result<Store> {
         let config = config.into();
         config.check()?;
         let servers = backend(&config.servers, &config);
         let local = config.local.as_ref().map(|local| backend(local, &config));
-        Ok(Store { config, servers, local })
+        Ok(Store {
+            config,
+            servers,
+            local,
+        })
     }
 
     /// The configuration.
@@ -165,16 +183,25 @@ impl Store {
     }
 
     /// Reads a session; `None` when there is none, it was deleted, or the key holds something else.
+    ///
+    /// With [`Config::sliding`] whatever the key holds gets its expiry renewed, a tombstone too.
     pub fn load(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
         id.check_fits(&self.config.namespace)?;
         if let Some(loaded) = self.load_local(id, wait)? {
             return Ok(Some(loaded));
         }
-        let touch = self.config.sliding.then(|| self.expiry()).filter(|expiry| *expiry != Expiry::NEVER);
+        let touch = self
+            .config
+            .sliding
+            .then(|| self.expiry())
+            .filter(|expiry| *expiry != Expiry::NEVER);
         let Some(item) = self.servers.get(id.as_bytes(), touch, wait)? else {
             return Ok(None);
         };
-        let sealed = self.local.is_some().then(|| (item.value.clone(), item.flags));
+        let sealed = self
+            .local
+            .is_some()
+            .then(|| (item.value.clone(), item.flags));
         let Some(mut loaded) = loaded(id, item, Origin::Servers)? else {
             return Ok(None);
         };
@@ -201,7 +228,9 @@ impl Store {
                 Put::Missing => when = When::Missing,
                 Put::Exists => match self.servers.get(id.as_bytes(), None, wait)? {
                     None => when = When::Missing,
-                    Some(item) if envelope::is_tombstone(item.flags) => when = When::Version(item.version),
+                    Some(item) if envelope::is_tombstone(item.flags) => {
+                        when = When::Version(item.version)
+                    }
                     Some(_) => {
                         self.forget_record(id, principal, wait)?;
                         return Err(Kind::Exists.into());
@@ -214,8 +243,9 @@ impl Store {
 
     /// Saves a session that was read as `base`.
     ///
-    /// When nobody else saved it since, this is one round trip. When somebody did, [`Config::conflict`] decides. When it
-    /// has gone (expired, or the server lost it), it is written anew; when it was deleted, it stays deleted.
+    /// When nobody else saved it since, this is one round trip. When somebody did,
+    /// [`Config::conflict`] decides. When it has gone (expired, or the server lost it), it is
+    /// written anew; when it was deleted, it stays deleted.
     ///
     /// Without a base there is nothing to compare with, and what is stored is replaced.
     pub fn save(
@@ -253,8 +283,12 @@ impl Store {
                                 return Ok(Saved { outcome, base });
                             }
                             Opened::Other => return Err(Error::session(id, not_a_session())),
-                            Opened::Session { body: theirs, encoding } => {
-                                (bytes, outcome) = self.reconcile(id, base, &theirs, encoding, &body)?;
+                            Opened::Session {
+                                body: theirs,
+                                encoding,
+                            } => {
+                                (bytes, outcome) =
+                                    self.reconcile(id, base, &theirs, encoding, &body)?;
                             }
                         }
                         When::Version(version)
@@ -281,9 +315,14 @@ impl Store {
 
     /// Deletes a session; returns whether there was one.
     ///
-    /// A tombstone stays for five minutes, so that a request that still has the session can't bring it back. The
-    /// principal's reverse record goes too, if it names this session.
-    pub fn delete(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+    /// A tombstone stays for five minutes, so that a request that still has the session can't bring
+    /// it back. The principal's reverse record goes too, if it names this session.
+    pub fn delete(
+        &mut self,
+        id: &Id,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
         let look = Op::Get {
             key: id.as_bytes(),
@@ -303,9 +342,14 @@ impl Store {
         Ok(existed)
     }
 
-    /// Renews the expiry of a session and of its principal's reverse record, as a save does without writing them.
-    /// Returns whether there is such a session.
-    pub fn touch(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+    /// Renews the expiry of a session and of its principal's reverse record, as a save does without
+    /// writing them. Returns whether there is such a session.
+    pub fn touch(
+        &mut self,
+        id: &Id,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
         let touch = Some(self.expiry());
         let renew = |key| Op::Get {
@@ -314,8 +358,14 @@ impl Store {
             touch,
         };
         let record = principal.map(|principal| renew(principal.digest().as_bytes()));
-        let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes())).chain(record).collect();
-        let replies = self.servers.exchange(&ops, wait)?.into_iter().collect::<Result<Vec<Reply>>>()?;
+        let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes()))
+            .chain(record)
+            .collect();
+        let replies = self
+            .servers
+            .exchange(&ops, wait)?
+            .into_iter()
+            .collect::<Result<Vec<Reply>>>()?;
         Ok(matches!(replies.first(), Some(Reply::Item(item)) if envelope::is_session(item.flags)))
     }
 
@@ -333,14 +383,20 @@ impl Store {
     }
 
     /// What to store first: the caller's bytes, with what an earlier merge put beside them.
-    fn combine_with_stored<'b>(&self, id: &Id, base: Option<&Loaded>, body: &'b Body) -> Result<Cow<'b, [u8]>> {
+    fn combine_with_stored<'b>(
+        &self,
+        id: &Id,
+        base: Option<&Loaded>,
+        body: &'b Body,
+    ) -> Result<Cow<'b, [u8]>> {
         match base {
             Some(Loaded {
                 body: before,
                 stored: Some(stored),
                 ..
             }) if !body.whole => {
-                let merged = merge::three_way(before, stored, &body.bytes).map_err(|fault| Error::session(id, fault))?;
+                let merged = merge::three_way(before, stored, &body.bytes)
+                    .map_err(|fault| Error::session(id, fault))?;
                 Ok(Cow::Owned(merged.bytes))
             }
             _ => Ok(Cow::Borrowed(&body.bytes)),
@@ -361,7 +417,10 @@ impl Store {
             return ours();
         };
         if theirs == base.stored() {
-            return Ok((self.combine_with_stored(id, Some(base), body)?, Outcome::Stored));
+            return Ok((
+                self.combine_with_stored(id, Some(base), body)?,
+                Outcome::Stored,
+            ));
         }
         match self.config.conflict {
             Conflict::Die => return Err(Error::session(id, SessionFault::Conflict)),
@@ -374,7 +433,8 @@ impl Store {
         if body.whole || !mergeable {
             return ours();
         }
-        let merged = merge::three_way(&base.body, theirs, &body.bytes).map_err(|fault| Error::session(id, fault))?;
+        let merged = merge::three_way(&base.body, theirs, &body.bytes)
+            .map_err(|fault| Error::session(id, fault))?;
         let outcome = Outcome::Merged {
             keys: merged.keys,
             same_key: merged.same_key,
@@ -411,7 +471,9 @@ impl Store {
         let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).collect();
         let mut replies = self.servers.exchange(&ops, wait)?.into_iter();
         let put = match replies.next().expect("a reply to each operation") {
-            Err(error) if error.is_broken_off() => self.find_out(&session, &value, flags, when, wait)?,
+            Err(error) if error.is_broken_off() => {
+                self.find_out(&session, &value, flags, when, wait)?
+            }
             reply => Put::from(reply?),
         };
         match replies.next() {
@@ -436,7 +498,9 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<Put> {
         let again = match (self.servers.get(session.key(), None, wait)?, when) {
-            (Some(item), _) if item.flags == flags && item.value == value => return Ok(Put::Stored(item.version)),
+            (Some(item), _) if item.flags == flags && item.value == value => {
+                return Ok(Put::Stored(item.version));
+            }
             (Some(item), When::Version(version)) => item.version == version,
             (None, When::Missing) => true,
             (Some(_), _) => false,
@@ -449,7 +513,8 @@ impl Store {
         }
     }
 
-    /// A session was stored on the servers: brings the local copy up to date, and keeps what the next save needs.
+    /// A session was stored on the servers: brings the local copy up to date, and keeps what the
+    /// next save needs.
     fn stored(
         &mut self,
         id: &Id,
@@ -462,7 +527,8 @@ impl Store {
         let stored = stored.filter(|stored| *stored != body.bytes);
         let local = if self.local.is_some() {
             let whole = stored.as_deref().unwrap_or(&body.bytes);
-            let (value, flags) = envelope::seal(whole, body.encoding, self.config.compress_threshold);
+            let (value, flags) =
+                envelope::seal(whole, body.encoding, self.config.compress_threshold);
             self.renew_local(id, &value, flags, local, wait)?
         } else {
             None
@@ -477,8 +543,14 @@ impl Store {
         })
     }
 
-    /// Removes a principal's reverse record, if it names this session: another session of theirs may have it by now.
-    fn forget_record(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<()> {
+    /// Removes a principal's reverse record, if it names this session: another session of theirs
+    /// may have it by now.
+    fn forget_record(
+        &mut self,
+        id: &Id,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<()> {
         let Some(principal) = principal else {
             return Ok(());
         };
@@ -530,8 +602,8 @@ impl Store {
         })
     }
 
-    /// Replaces the copy that we know. One that somebody else wrote is removed, as there is no telling which is newer; a
-    /// tombstone is left alone.
+    /// Replaces the copy that we know. One that somebody else wrote is removed, as there is no
+    /// telling which is newer; a tombstone is left alone.
     fn renew_local(
         &mut self,
         id: &Id,

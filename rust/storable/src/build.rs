@@ -1,47 +1,12 @@
 //! What a reader makes of an image: the [`Build`] trait and the flags it is told.
 //!
 //! [`read`](crate::read) knows the bytes and nothing of what becomes of them; a `Build` makes SVs, the
-//! nodes of a [`Value`](crate::Value), or just counts:
-//!
-//! ```
-//! use storable::{Build, Error, HashFlags, Immortal, KeyFlags, Limits, RefKind, read};
-//!
-//! /// Adds up the integers of an image.
-//! struct Sum(i64);
-//!
-//! impl Build for Sum {
-//!     type Node = ();
-//!     type Class = ();
-//!     type Error = Error;
-//!     fn undef(&mut self) -> Result<(), Error> { Ok(()) }
-//!     fn immortal(&mut self, _: Immortal) -> Result<(), Error> { Ok(()) }
-//!     fn boolean(&mut self, _: bool) -> Result<(), Error> { Ok(()) }
-//!     fn integer(&mut self, value: i64) -> Result<(), Error> { self.0 += value; Ok(()) }
-//!     fn double(&mut self, _: f64) -> Result<(), Error> { Ok(()) }
-//!     fn bytes(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
-//!     fn text(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
-//!     fn vstring(&mut self, _: (), _: &[u8]) -> Result<(), Error> { Ok(()) }
-//!     fn array(&mut self, _: usize) -> Result<(), Error> { Ok(()) }
-//!     fn push(&mut self, _: (), _: ()) -> Result<(), Error> { Ok(()) }
-//!     fn hash(&mut self, _: usize, _: HashFlags) -> Result<(), Error> { Ok(()) }
-//!     fn insert(&mut self, _: (), _: &[u8], _: KeyFlags, _: ()) -> Result<(), Error> { Ok(()) }
-//!     fn reference(&mut self) -> Result<(), Error> { Ok(()) }
-//!     fn point(&mut self, _: (), _: (), _: RefKind) -> Result<(), Error> { Ok(()) }
-//!     fn class(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
-//!     fn bless(&mut self, _: (), _: ()) -> Result<(), Error> { Ok(()) }
-//!     fn share(&mut self, _: ()) -> Result<(), Error> { Ok(()) }
-//!     fn discard(&mut self, _: ()) {}
-//! }
-//!
-//! let mut sum = Sum(0);
-//! read(b"\x05\x0b\x02\0\0\0\x02\x08\x81\x08\x8a", &Limits::default(), &mut sum).unwrap(); // [1, 10]
-//! assert_eq!(sum.0, 11);
-//! ```
+//! nodes of a [`Value`](crate::Value), or just counts.
 
 use crate::consts::flag;
 use crate::error::Error;
 
-/// Receives the values of an image, innermost first, and owns what it makes of them.
+/// Receives the values of an image, in its order, and owns what it makes of them.
 ///
 /// A container is made empty, before its contents, so that they can refer back to it. Handing a node
 /// to [`push`](Build::push), [`insert`](Build::insert) or [`point`](Build::point) gives it away,
@@ -50,6 +15,41 @@ use crate::error::Error;
 ///
 /// Every node must stay valid until reading ends, one that an `insert` replaces, drops as a
 /// placeholder's or refuses included: the image may refer back to it, and `sever` will be told of it.
+///
+/// ```
+/// use storable::{Build, Error, HashFlags, Immortal, KeyFlags, Limits, RefKind, read};
+///
+/// /// Adds up the integers of an image.
+/// struct Sum(i64);
+///
+/// impl Build for Sum {
+///     type Node = ();
+///     type Class = ();
+///     type Error = Error;
+///     fn undef(&mut self) -> Result<(), Error> { Ok(()) }
+///     fn immortal(&mut self, _: Immortal) -> Result<(), Error> { Ok(()) }
+///     fn boolean(&mut self, _: bool) -> Result<(), Error> { Ok(()) }
+///     fn integer(&mut self, value: i64) -> Result<(), Error> { self.0 += value; Ok(()) }
+///     fn double(&mut self, _: f64) -> Result<(), Error> { Ok(()) }
+///     fn bytes(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
+///     fn text(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
+///     fn vstring(&mut self, _: (), _: &[u8]) -> Result<(), Error> { Ok(()) }
+///     fn array(&mut self, _: usize) -> Result<(), Error> { Ok(()) }
+///     fn push(&mut self, _: (), _: ()) -> Result<(), Error> { Ok(()) }
+///     fn hash(&mut self, _: usize, _: HashFlags) -> Result<(), Error> { Ok(()) }
+///     fn insert(&mut self, _: (), _: &[u8], _: KeyFlags, _: ()) -> Result<(), Error> { Ok(()) }
+///     fn reference(&mut self) -> Result<(), Error> { Ok(()) }
+///     fn point(&mut self, _: (), _: (), _: RefKind) -> Result<(), Error> { Ok(()) }
+///     fn class(&mut self, _: &[u8]) -> Result<(), Error> { Ok(()) }
+///     fn bless(&mut self, _: (), _: ()) -> Result<(), Error> { Ok(()) }
+///     fn share(&mut self, _: ()) -> Result<(), Error> { Ok(()) }
+///     fn discard(&mut self, _: ()) {}
+/// }
+///
+/// let mut sum = Sum(0);
+/// read(b"\x05\x0b\x02\0\0\0\x02\x08\x81\x08\x8a", &Limits::default(), &mut sum).unwrap(); // [1, 10]
+/// assert_eq!(sum.0, 11);
+/// ```
 pub trait Build {
     /// A handle on a value: cheap to copy, and valid until reading ends.
     type Node: Copy;
@@ -83,8 +83,9 @@ pub trait Build {
     /// Makes a string that was just built a v-string, whose literal was `source`.
     fn vstring(&mut self, node: Self::Node, source: &[u8]) -> Result<(), Self::Error>;
 
-    /// An empty array that `len` elements will be pushed to. The image has at least that many bytes
-    /// left for them, beside what other open containers wait for, so the whole may be reserved.
+    /// An empty array that `len` elements will be pushed to: never more, and fewer only if reading
+    /// fails. The image has at least that many bytes left for them, beside what other open containers
+    /// wait for, so the whole may be reserved.
     fn array(&mut self, len: usize) -> Result<Self::Node, Self::Error>;
 
     /// Appends an element and takes it over. [`Immortal::Undef`] stands for an element that does not

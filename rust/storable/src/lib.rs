@@ -1,7 +1,55 @@
 //! Perl's Storable format: bytes to values and back, without Perl.
+//!
+//! Storable is what `Storable::freeze` and `nfreeze` write: an image of one value with everything that
+//! it refers to, sharing and cycles included. This crate knows the bytes. It does no I/O, runs no
+//! code, loads no class, and contains no `unsafe`; no image makes it panic, recurse, or take more
+//! memory than a constant times the image.
+//!
+//! There are three ways in, each over the one before:
+//!
+//! - [`read`] drives a [`Build`] through an image, and a [`Writer`] takes values one by one: no tree in
+//!   between. This is how SVs are made and frozen.
+//! - [`Value`] holds an image in memory: to look into, compare, change and write again.
+//! - [`from_slice`] and [`to_vec`] are serde's, for Rust types.
+//!
+//! ```
+//! use storable::{Limits, Value, from_slice};
+//!
+//! // nfreeze({ uid => 'dwho' })
+//! let image = b"\x05\x0b\x03\0\0\0\x01\x0a\x04dwho\0\0\0\x03uid";
+//!
+//! let value = Value::parse(image, &Limits::default()).unwrap();
+//! assert_eq!(value.root().get("uid").unwrap().as_str(), Some("dwho"));
+//!
+//! let map: std::collections::BTreeMap<String, String> = from_slice(image).unwrap();
+//! assert_eq!(map["uid"], "dwho");
+//! ```
+//!
+//! # What is read and written
+//!
+//! Everything that Storable 0.7 and later write of undef, booleans, integers, doubles, strings of bytes
+//! and of characters, v-strings, arrays, hashes (restricted ones and keys with flags included),
+//! references (weak and overloaded ones included) and objects without hooks; in network order and in
+//! the native order of any machine with 4- or 8-byte integers. What a `STORABLE_freeze` hook wrote,
+//! tied variables, code references, regular expressions and images older than Storable 0.7 are errors
+//! that say so.
+//!
+//! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
+
 #![forbid(unsafe_code)]
-#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![deny(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        reason = "a panic fails the test"
+    )
+)]
 
 mod build;
 mod consts;
@@ -10,6 +58,7 @@ mod error;
 mod header;
 mod limits;
 mod number;
+mod options;
 mod read;
 mod serde;
 mod value;
@@ -20,7 +69,8 @@ pub use error::{Error, Result};
 pub use header::{ByteOrder, Header, Layout};
 pub use limits::Limits;
 pub use number::number_text;
+pub use options::{Options, Order};
 pub use read::read;
 pub use serde::{from_slice, from_value, to_value, to_vec};
 pub use value::{Elements, Entries, Import, Key, Kind, Node, NodeId, Value, same};
-pub use write::{Options, Order, Writer};
+pub use write::Writer;

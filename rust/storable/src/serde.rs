@@ -32,8 +32,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::options::Options;
 use crate::value::Value;
-use crate::write::Options;
 
 /// How deep arrays and hashes may lie in each other here.
 const MAX_DEPTH: usize = 128;

@@ -4,19 +4,6 @@
 //! the layout of numbers. What Storable wrote comes out byte for byte. Its parts lie in one arena, so
 //! nothing here recurses, and dropping a value that is 100,000 levels deep is dropping one vector.
 //!
-//! ```
-//! use storable::{Limits, Options, Value};
-//!
-//! // nfreeze({ uid => 'dwho', groups => ['users', 'timelords'] }), with $Storable::canonical
-//! let image = b"\x05\x0b\x03\0\0\0\x02\x04\x02\0\0\0\x02\x0a\x05users\x0a\x09timelords\0\0\0\x06groups\
-//!               \x0a\x04dwho\0\0\0\x03uid";
-//! let value = Value::parse(image, &Limits::default()).unwrap();
-//! let root = value.root();
-//! assert_eq!(root.get("uid").unwrap().as_str(), Some("dwho"));
-//! assert_eq!(root.get("groups").unwrap().index(1).unwrap().as_str(), Some("timelords"));
-//! assert_eq!(value.write(&Options::default()).unwrap(), image);
-//! ```
-//!
 //! Not held yet, and refused by name: what [`read`](crate::read()) refuses.
 
 mod arena;
@@ -36,10 +23,23 @@ pub(crate) use self::arena::{Arena, Data};
 use crate::error::Result;
 use crate::header::{Header, Layout};
 use crate::limits::Limits;
+use crate::options::{Options, Order};
 use crate::read::read;
-use crate::write::{Options, Order};
 
-/// A value with everything in it. See the [module](self) for an example.
+/// A value with everything in it, as an image has it: sharing, classes, flags, order.
+///
+/// ```
+/// use storable::{Limits, Options, Value};
+///
+/// // nfreeze({ uid => 'dwho', groups => ['users', 'timelords'] }), with $Storable::canonical
+/// let image = b"\x05\x0b\x03\0\0\0\x02\x04\x02\0\0\0\x02\x0a\x05users\x0a\x09timelords\0\0\0\x06groups\
+///               \x0a\x04dwho\0\0\0\x03uid";
+/// let value = Value::parse(image, &Limits::default()).unwrap();
+/// let root = value.root();
+/// assert_eq!(root.get("uid").unwrap().as_str(), Some("dwho"));
+/// assert_eq!(root.get("groups").unwrap().index(1).unwrap().as_str(), Some("timelords"));
+/// assert_eq!(value.write(&Options::default()).unwrap(), image);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Value {
     arena: Arena,
@@ -62,7 +62,12 @@ impl Value {
             Layout::Native { .. } => Order::Native,
         };
         let booleans = arena.has_booleans();
-        let options = Options { order, minor: header.minor, booleans, ..Options::default() };
+        let options = Options {
+            order,
+            minor: header.minor,
+            booleans,
+            ..Options::default()
+        };
         Ok(Self::new(arena, root, options))
     }
 
@@ -88,6 +93,10 @@ impl Value {
 
     pub(crate) fn new(mut arena: Arena, root: NodeId, options: Options) -> Self {
         arena.own(root);
-        Self { arena, root, options }
+        Self {
+            arena,
+            root,
+            options,
+        }
     }
 }

@@ -2,19 +2,7 @@
 //!
 //! The writer knows the bytes; what is written in which order is its caller's to get right. Containers
 //! come before their contents, and the count they announce must be what follows. **In a hash each
-//! value comes before its key.** A class comes before its object:
-//!
-//! ```
-//! use storable::{Options, Writer};
-//!
-//! // nfreeze(bless { name => 'x' }, 'User')
-//! let mut writer = Writer::new(&Options::default());
-//! writer.bless(b"User").unwrap();
-//! writer.hash(1);
-//! writer.bytes(b"x");
-//! writer.key(b"name").unwrap();
-//! assert_eq!(writer.finish(), b"\x05\x0b\x11\x04User\x03\0\0\0\x01\x0a\x01x\0\0\0\x04name");
-//! ```
+//! value comes before its key.** A class comes before its object.
 //!
 //! Every method that writes a value counts one, as Storable does; [`Writer::number`] tells the number
 //! that the next value gets, and [`Writer::object`] refers back to it.
@@ -26,37 +14,22 @@ use crate::consts::{FILE_MAGIC, LONG_CLASS, MAJOR, MAX_LENGTH, SHORT_CLASS, flag
 use crate::error::{Error, Result};
 use crate::header::ByteOrder;
 use crate::number::number_text;
+use crate::options::{Options, Order};
 
-/// How an image is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Network order by default.
-    pub order: Order,
-    /// The format's minor version that the header names; 11 by default, as Storable 3 writes.
-    pub minor: u8,
-    /// Write booleans as such; off by default. Storable does since 3.27, still under minor version 11,
-    /// and before it can't read them. Off, they are the strings `1` and the empty one, as in Perl.
-    pub booleans: bool,
-    /// Begin with the magic of files, as `store` and `nstore` do; off by default.
-    pub file: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { order: Order::Network, minor: 11, booleans: false, file: false }
-    }
-}
-
-/// How numbers are laid out in an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// The same on all machines: what `nfreeze` writes.
-    Network,
-    /// As on this machine, for a Perl with 64-bit integers: what `freeze` writes.
-    Native,
-}
-
-/// Appends values to an image. See the [module](self) for the order of calls.
+/// Appends values to an image: containers before their contents, in a hash each value before its key, a
+/// class before its object.
+///
+/// ```
+/// use storable::{Options, Writer};
+///
+/// // nfreeze(bless { name => 'x' }, 'User')
+/// let mut writer = Writer::new(&Options::default());
+/// writer.bless(b"User").unwrap();
+/// writer.hash(1);
+/// writer.bytes(b"x");
+/// writer.key(b"name").unwrap();
+/// assert_eq!(writer.finish(), b"\x05\x0b\x11\x04User\x03\0\0\0\x01\x0a\x01x\0\0\0\x04name");
+/// ```
 #[derive(Debug)]
 pub struct Writer {
     out: Vec<u8>,
@@ -90,7 +63,13 @@ impl Writer {
             // int, long, pointer, double
             buffer.extend_from_slice(&[4, LONG_SIZE, POINTER_SIZE, 8]);
         }
-        Self { out: buffer, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
+        Self {
+            out: buffer,
+            network,
+            booleans: options.booleans,
+            number: 0,
+            classes: HashMap::new(),
+        }
     }
 
     /// The number that the next value gets; the root's is 0.
@@ -210,7 +189,11 @@ impl Writer {
     #[inline]
     pub fn flag_hash(&mut self, len: usize, flags: HashFlags) {
         self.number = self.number.wrapping_add(1);
-        let restricted = if flags.restricted { flag::RESTRICTED } else { 0 };
+        let restricted = if flags.restricted {
+            flag::RESTRICTED
+        } else {
+            0
+        };
         self.sized(&[tag::FLAG_HASH, restricted], len);
     }
 
@@ -309,11 +292,19 @@ impl Writer {
 
     #[inline]
     fn length(&mut self, length: u32) {
-        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
+        self.out.extend_from_slice(&if self.network {
+            length.to_be_bytes()
+        } else {
+            length.to_ne_bytes()
+        });
     }
 
     fn long_length(&mut self, length: u64) {
-        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
+        self.out.extend_from_slice(&if self.network {
+            length.to_be_bytes()
+        } else {
+            length.to_ne_bytes()
+        });
     }
 
     fn class_number(&mut self, number: usize, long: u32) {
@@ -330,15 +321,164 @@ impl Writer {
 /// The largest number that four bytes hold for every version of Storable.
 const MAX_I32: u32 = i32::MAX.cast_unsigned();
 /// The size of a C `long` on this platform.
-const LONG_SIZE: u8 = if cfg!(all(unix, target_pointer_width = "64")) { 8 } else { 4 };
+const LONG_SIZE: u8 = if cfg!(all(unix, target_pointer_width = "64")) {
+    8
+} else {
+    4
+};
 /// The size of a pointer on this platform.
-const POINTER_SIZE: u8 = if cfg!(target_pointer_width = "64") { 8 } else { 4 };
+const POINTER_SIZE: u8 = if cfg!(target_pointer_width = "64") {
+    8
+} else {
+    4
+};
 
 /// A length that four bytes hold.
 #[inline]
 fn fits(length: usize, what: &str) -> Result<u32> {
     match u32::try_from(length) {
         Ok(length) if length <= MAX_I32 => Ok(length),
-        _ => Err(Error::unsupported(format!("{what} of {length}, more than {MAX_LENGTH}"))),
+        _ => Err(Error::unsupported(format!(
+            "{what} of {length}, more than {MAX_LENGTH}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(options: &Options, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        let header = Writer::new(options).finish().len();
+        let mut writer = Writer::new(options);
+        write(&mut writer);
+        writer.finish().split_off(header)
+    }
+
+    fn network(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        body(&Options::default(), write)
+    }
+
+    #[test]
+    fn headers_are_those_of_storable() {
+        assert_eq!(Writer::new(&Options::default()).finish(), b"\x05\x0b");
+        let file = Options {
+            file: true,
+            minor: 10,
+            ..Options::default()
+        };
+        assert_eq!(Writer::new(&file).finish(), b"pst0\x05\x0a");
+        #[cfg(all(target_endian = "little", target_pointer_width = "64", unix))]
+        {
+            let native = Options {
+                order: Order::Native,
+                ..Options::default()
+            };
+            assert_eq!(
+                Writer::new(&native).finish(),
+                b"\x04\x0b\x0812345678\x04\x08\x08\x08"
+            );
+        }
+    }
+
+    #[test]
+    fn an_integer_takes_the_shortest_form() {
+        let cases: [(i64, &[u8]); 7] = [
+            (-128, b"\x08\x00"),
+            (127, b"\x08\xff"),
+            (128, b"\x09\0\0\0\x80"),
+            (-129, b"\x09\xff\xff\xff\x7f"),
+            (i64::from(i32::MIN), b"\x09\x80\0\0\0"),
+            (i64::from(i32::MAX) + 1, b"\x0a\x0a2147483648"),
+            (i64::MIN, b"\x0a\x14-9223372036854775808"),
+        ];
+        for (value, bytes) in cases {
+            assert_eq!(network(|writer| writer.integer(value)), bytes, "{value}");
+        }
+        let native = Options {
+            order: Order::Native,
+            ..Options::default()
+        };
+        let bytes = [b"\x06".as_slice(), &128_i64.to_ne_bytes()].concat();
+        assert_eq!(body(&native, |writer| writer.integer(128)), bytes);
+    }
+
+    #[test]
+    fn booleans_are_strings_unless_wanted_as_such() {
+        let both = |writer: &mut Writer| {
+            writer.boolean(true);
+            writer.boolean(false);
+        };
+        assert_eq!(network(both), b"\x0a\x011\x0a\x00");
+        assert_eq!(
+            body(
+                &Options {
+                    booleans: true,
+                    ..Options::default()
+                },
+                both
+            ),
+            b"\x22\x23"
+        );
+    }
+
+    #[test]
+    fn classes_are_named_once() {
+        let long = [b'L'; 128];
+        let bytes = network(|writer| {
+            for class in [b"A".as_slice(), &long, b"A", &long] {
+                writer.bless(class).unwrap();
+            }
+        });
+        let expected = [
+            b"\x11\x01A\x11\x80\0\0\0\x80".as_slice(),
+            &long,
+            b"\x12\x00\x12\x01",
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+        let many = network(|writer| {
+            for n in (0..=128_u8).chain([127, 128]) {
+                writer.bless(&[n]).unwrap();
+            }
+        });
+        assert!(many.ends_with(b"\x12\x7f\x12\x80\0\0\0\x80"));
+    }
+
+    #[test]
+    fn what_is_no_value_of_its_own_gets_no_number() {
+        let mut writer = Writer::new(&Options::default());
+        writer.array(2);
+        writer.bless(b"A").unwrap();
+        writer.vstring(b"v1").unwrap();
+        assert_eq!(writer.number(), 1);
+        writer.bytes(b"\x01");
+        writer.object(1);
+        assert_eq!(writer.number(), 2);
+    }
+
+    #[test]
+    fn numbers_beyond_31_bits_take_the_large_form() {
+        assert_eq!(
+            network(|writer| writer.object(0x7fff_ffff)),
+            b"\0\x7f\xff\xff\xff"
+        );
+        assert_eq!(
+            network(|writer| writer.object(0x8000_0000)),
+            b"\x21\0\0\0\0\0\x80\0\0\0"
+        );
+    }
+
+    #[test]
+    fn a_buffer_is_used_again() {
+        let buffer = vec![b'x'; 1000];
+        let memory = buffer.as_ptr();
+        let mut writer = Writer::with_buffer(&Options::default(), buffer);
+        writer.undef();
+        let image = writer.finish();
+        assert_eq!(
+            (image.as_slice(), image.as_ptr()),
+            (b"\x05\x0b\x05".as_slice(), memory)
+        );
     }
 }

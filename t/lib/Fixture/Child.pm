@@ -4,6 +4,7 @@ package Fixture::Child;
 #
 #     my $child = in_fork { …; 'result' };            # shares what is open
 #     my $child = in_perl( $code, @arguments );       # a perl of its own
+#     my $child = in_tainted_perl( $code, @arguments );
 #     my $result = $child->finish;                    # dies as the child did
 #
 # A forked child ends without running END blocks, but objects that its block
@@ -13,10 +14,10 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use POSIX ();
+use POSIX             ();
 use Fixture::Watchdog ();
 
-our @EXPORT = qw(in_fork in_perl);
+our @EXPORT = qw(in_fork in_perl in_tainted_perl);
 
 sub in_fork (&) {
     my ($block) = @_;
@@ -34,14 +35,17 @@ sub in_fork (&) {
 }
 
 # The code prints its result; what it warns of is part of it.
-sub in_perl {
-    my ( $code, @arguments ) = @_;
+sub in_perl         { return run_perl( '-we',  @_ ) }
+sub in_tainted_perl { return run_perl( '-Twe', @_ ) }
+
+sub run_perl {
+    my ( $switches, $code, @arguments ) = @_;
     my @library = map { "-I$_" } grep { !ref } @INC;
-    my $pid = open( my $reader, '-|' ) // die "fork: $!";
+    my $pid     = open( my $reader, '-|' ) // die "fork: $!";
     if ( !$pid ) {
         open STDERR, '>&', \*STDOUT;
-        exec {$^X} $^X, @library, '-we', "\$| = 1; print '+'; $code", '--',
-            @arguments or POSIX::_exit(127);
+        exec {$^X} $^X, @library, $switches, "\$| = 1; print '+'; $code", '--',
+          @arguments or POSIX::_exit(127);
     }
     return started( $pid, $reader );
 }
@@ -57,7 +61,8 @@ sub pid { return $_[0]{pid} }
 sub finish {
     my ($self) = @_;
     my $reader = delete $self->{reader} or return;
-    my $answer = do { local $/; <$reader> } // '';
+    my $answer = do { local $/; <$reader> }
+      // '';
     local $?;
     close $reader;
     waitpid $self->{pid}, 0;

@@ -18,16 +18,16 @@ use warnings;
 use File::Temp ();
 use IO::Socket::IP;
 use IO::Socket::UNIX;
-use POSIX ();
+use POSIX          ();
 use Fixture::Needs ();
-use Fixture::Port qw(free_port host_port);
+use Fixture::Port  qw(free_port host_port);
 use Fixture::Wait;
 use Fixture::Watchdog ();
 
 sub start {
     my ( $class, %option ) = @_;
     my $self = bless { args => [], host => '127.0.0.1', %option, owner => $$ },
-        $class;
+      $class;
     if ( $self->{socket} ) {
         $self->{dir}     = File::Temp->newdir;
         $self->{address} = "$self->{dir}/memcached.sock";
@@ -35,7 +35,7 @@ sub start {
         die 'memcached does not start';
     }
     for my $try ( 1 .. 5 ) {
-        $self->{port} = free_port( $self->{host} );
+        $self->{port}    = free_port( $self->{host} );
         $self->{address} = host_port( $self->{host}, $self->{port} );
         return $self if $self->run;
     }
@@ -49,9 +49,9 @@ sub pid     { return $_[0]{pid} }
 sub run {
     my ($self) = @_;
     my @listen =
-        $self->{socket}
-        ? ( '-s', $self->{address} )
-        : ( '-l', $self->{host}, '-p', $self->{port}, '-U', 0 );
+      $self->{socket}
+      ? ( '-s', $self->{address} )
+      : ( '-l', $self->{host}, '-p', $self->{port}, '-U', 0 );
     my @user = $> == 0 ? ( '-u', scalar getpwuid 0 ) : ();
     my @run  = (
         Fixture::Needs::program('memcached'),
@@ -62,7 +62,7 @@ sub run {
     if ( !$pid ) {
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', '/dev/null';
-        exec {$run[0]} @run or POSIX::_exit(127);
+        exec { $run[0] } @run or POSIX::_exit(127);
     }
     $self->{pid} = $pid;
     Fixture::Watchdog::guard($pid);
@@ -70,7 +70,7 @@ sub run {
         return -1 if waitpid( $pid, POSIX::WNOHANG() ) == $pid;
         eval { ( $self->command('version') // '' ) =~ /^VERSION/ };
     };
-    return 1 if $ready && $ready ne '-1';
+    return 1    if $ready && $ready ne '-1';
     $self->reap if !$ready;
     delete $self->{pid};
     return;
@@ -95,7 +95,7 @@ sub item {
     my $answer = $self->command("mg $key v f t c");
     return if $answer =~ /^EN/;
     my ($size) = $answer =~ /^VA (\d+)/
-        or die "unexpected: $answer";
+      or die "unexpected: $answer";
     my %flag = $answer =~ / ([a-z])(-?\d+)/g;
     read $self->{connection}, my $value, $size + 2;
     substr $value, -2, 2, '';
@@ -104,9 +104,9 @@ sub item {
 
 sub set {
     my ( $self, $key, $value, %option ) = @_;
-    my $flags = $option{flags} // 0;
-    my $ttl   = $option{ttl}   // 0;
-    my $size  = length $value;
+    my $flags  = $option{flags} // 0;
+    my $ttl    = $option{ttl}   // 0;
+    my $size   = length $value;
     my $answer = $self->command( "ms $key $size F$flags T$ttl", $value );
     $answer =~ /^HD/ or die "unexpected: $answer";
     return;
@@ -136,33 +136,43 @@ sub stats {
     return \%stats;
 }
 
-# By how much each of the server's counters grows while a block runs.
+# By how much each of the server's counters grows while a block runs, and under
+# `commands` how many commands that makes.
 sub counted {
     my ( $self, $block ) = @_;
     my $before = $self->stats;
     $block->();
     my $after = $self->stats;
-    return { map { $_ => $after->{$_} - ( $before->{$_} // 0 ) }
-            grep { $after->{$_} =~ /^\d+\z/ } keys %$after };
+    my %grown = map { $_ => $after->{$_} - ( $before->{$_} // 0 ) }
+      grep { $after->{$_} =~ /^\d+\z/ } keys %$after;
+    $grown{commands} += $grown{$_} for qw(cmd_get cmd_set cmd_touch delete_hits delete_misses);
+    return \%grown;
 }
 
 sub connection {
     my ($self) = @_;
     return $self->{connection} if $self->{connection};
     my $socket =
-        $self->{socket}
-        ? IO::Socket::UNIX->new( Peer => $self->{address} )
-        : IO::Socket::IP->new(
+      $self->{socket}
+      ? IO::Socket::UNIX->new( Peer => $self->{address} )
+      : IO::Socket::IP->new(
         PeerHost => $self->{host},
         PeerPort => $self->{port},
-        );
+      );
     die "can't reach memcached $self->{address}: $!" if !$socket;
     $socket->autoflush(1);
     binmode $socket;
     return $self->{connection} = $socket;
 }
 
-sub pause  { kill STOP => $_[0]{pid}; return }
+# Returns when it has stopped, so nothing is answered any more.
+sub pause {
+    my ($self) = @_;
+    kill STOP => $self->{pid};
+    waitpid $self->{pid}, POSIX::WUNTRACED();
+    return;
+}
+
 sub resume { kill CONT => $_[0]{pid}; return }
 
 # What a power cut does: no goodbye. `restart` then brings it back empty.
@@ -176,7 +186,7 @@ sub crash {
 
 sub restart {
     my ($self) = @_;
-    $self->crash if $self->{pid};
+    $self->crash            if $self->{pid};
     unlink $self->{address} if $self->{socket};
     $self->run or die "memcached does not start again on $self->{address}";
     return;

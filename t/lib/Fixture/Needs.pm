@@ -17,7 +17,7 @@ use Test::More ();
 sub import {
     my ( $class, @needs ) = @_;
     for my $need (@needs) {
-        next if has($need);
+        next                                    if has($need);
         die "$need is missing, and CI is set\n" if $ENV{CI};
         Test::More::plan( skip_all => "$need is not installed" );
     }
@@ -27,7 +27,7 @@ sub import {
 sub has {
     my ($need) = @_;
     return $Config{useithreads} && has_module($need) if $need eq 'threads';
-    return has_module($need) if $need =~ /^[A-Z]/;
+    return has_module($need)                         if $need =~ /^[A-Z]/;
     return defined program($need);
 }
 

@@ -30,8 +30,8 @@ use warnings;
 use File::Temp ();
 use IO::Select;
 use IO::Socket::IP;
-use POSIX ();
-use Socket qw(TCP_NODELAY IPPROTO_TCP);
+use POSIX             ();
+use Socket            qw(TCP_NODELAY IPPROTO_TCP);
 use Fixture::Watchdog ();
 
 my $LIFE = 120;    # seconds until a forgotten one ends itself
@@ -84,8 +84,8 @@ sub serve {
     my $count = 0;
     while (1) {
         my $client = $listener->accept or next;
-        my @steps = @{ $self->{script}[ $count++ ] // [] };
-        my $child = fork // die "fork: $!";
+        my @steps  = @{ $self->{script}[ $count++ ] // [] };
+        my $child  = fork // die "fork: $!";
         next if $child;
         alarm $LIFE;
         close $listener;
@@ -107,12 +107,12 @@ sub converse {
         $self->record($request);
         my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // 'pass';
         my $answer =
-              $act =~ /^(?:silent|hangup)$/ ? ''
-            : $act eq 'say'                 ? $with
-            :                                 ask( $upstream, $request );
-        if ( $act eq 'late' ) { select undef, undef, undef, $with }
+            $act =~ /^(?:silent|hangup)$/ ? ''
+          : $act eq 'say'                 ? $with
+          :                                 ask( $upstream, $request );
+        if ( $act eq 'late' )            { select undef, undef, undef, $with }
         if ( $act =~ /^(?:cut|stall)$/ ) { $answer = substr $answer, 0, $with }
-        if ( $act eq 'and' ) { $answer .= $with }
+        if ( $act eq 'and' )             { $answer .= $with }
         syswrite $client, $answer if length $answer;
         return if $act =~ /^(?:hangup|cut|last)$/;
     }

@@ -5,6 +5,7 @@ package Fixture::Session;
 #     my $id   = create( \%arguments, a => 1 );   # a new session, stored
 #     my $data = contents( \%arguments, $id );    # a plain copy of it
 #     change( \%arguments, $id, sub { $_[0]{a}++ } );
+#     like error_of { contents( \%arguments, 'x' ) }, qr/Invalid session ID/;
 
 use strict;
 use warnings;
@@ -12,7 +13,7 @@ use warnings;
 use Exporter 'import';
 use Apache::Session::Memorycached;
 
-our @EXPORT = qw(create contents change warnings_of);
+our @EXPORT = qw(create contents change warnings_of error_of);
 
 sub create {
     my ( $arguments, %content ) = @_;
@@ -39,6 +40,14 @@ sub change {
     tied(%session)->save;
     untie %session;
     return;
+}
+
+# What a block dies of, or ''. That what was not saved is warned of, too, when the
+# session goes out of scope, is of no interest there.
+sub error_of (&) {
+    my ($block) = @_;
+    local $SIG{__WARN__} = sub { };
+    return eval { $block->(); 1 } ? '' : $@;
 }
 
 sub warnings_of (&) {

@@ -11,7 +11,7 @@ package Fixture::Watchdog;
 use strict;
 use warnings;
 
-use POSIX ();
+use POSIX       ();
 use Time::HiRes qw(time);
 
 my ( $owner, $watchdog, $leash );

@@ -17,3 +17,692 @@ use Apache::Session::Lock::Memorycached     ();
 use Apache::Session::Store::Memorycached    ();
 
 1;
+
+__END__
+
+=head1 NAME
+
+Apache::Session::Memorycached - web sessions in memcached, or in a directory of the host
+
+=head1 SYNOPSIS
+
+    use Apache::Session::Memorycached;
+
+    my %arguments = (
+        servers => [ '10.0.0.7:11211', '10.0.0.8:11211' ],
+        timeout => 3600,    # seconds after the last save
+    );
+
+    # A new session. Its id goes into the browser's cookie.
+    tie my %session, 'Apache::Session::Memorycached', undef, {%arguments};
+    my $new = $session{_session_id};
+    $session{visits} = 1;
+    untie %session;    # saves, and dies when that fails
+
+    # A later request: $cookie is the id that the browser sent.
+    tie %session, 'Apache::Session::Memorycached', $cookie, {%arguments};
+    if ( $session{_session_id} ) {    # there is such a session
+        $session{cart}{book} = 2;     # changes are seen at any depth
+        my $signed_in = tied(%session)->regenerate_id;
+        tied(%session)->save;
+        tied(%session)->delete;       # signs out
+    }
+    untie %session;
+
+    # Without a memcached: a directory that the processes of this host share.
+    tie my %embedded, 'Apache::Session::Memorycached', undef,
+        { servers => ['embedded:/var/lib/shop/sessions?size=256M'] };
+
+=head1 DESCRIPTION
+
+This is an L<Apache::Session> class: it ties a hash to a session, which other
+processes and hosts find again by its id. Sessions are items of memcached
+(1.6 or later), in the form that version 2.2.1 of this module and
+L<Cache::Memcached> give them; or, when no servers are named, records of an
+embedded database. The work is done by a native library; there is nothing else
+to install or to start.
+
+=head2 Opening
+
+C<tie> with no id (C<undef>, the empty string, C<0>) makes a new session and
+stores it at once, unless C<updateOnly> is given. C<tie> with an id reads that
+session. An id is made of hex digits; anything else dies C<Invalid session ID>.
+An id that leads to no session gives an empty hash, without even the key
+C<_session_id>; C<< missing => 'die' >> makes it die instead. What is stored in
+such a hash is kept in memory only: a warning says so, once, and nothing is
+written, so that nobody can choose the id of a session.
+
+=head2 Changes and saving
+
+A session is saved by C<untie>, by C<save>, and when the tied object goes out of
+scope or the program ends. Storing into, deleting from or clearing the hash is a
+change, also when the value is the same as before. When a reference was read out
+of the session, what is below it is compared with what was loaded, so
+C<< $session{cart}{book} = 2 >> is a change, too. Where nothing has changed,
+nothing is sent, and the expiry stays as it was (but see C<sliding>).
+
+C<%session = ()> empties the session but for its id, and what is saved then
+replaces the whole session.
+
+=head2 Two requests on one session
+
+Each save names the version that was read. When another request has saved the
+session in between, C<conflict> decides. With C<merge>, the default, every key
+of the session that this request did not change keeps the other's value, and
+every key that it set, changed below, or deleted gets this request's; when both
+changed the same key, the later save wins, with everything below that key. The
+unit is a key of the session itself: two requests that change C<$s{cart}{a}> and
+C<$s{cart}{b}> both change C<cart>. The tied hash does not show what the others
+stored until the session is tied again.
+
+A deleted session stays deleted: a request that still has it open saves nothing,
+and is told so by a warning. A session that has gone for another reason (expired,
+evicted, its server restarted) is written anew.
+
+=head2 Failing
+
+What goes wrong while a session is opened or saved dies, in C<tie>, C<untie> or
+C<save>, at the caller's line. When C<untie> dies, the hash stays tied. Nothing
+can be thrown while an object is destroyed; there it is a warning that begins
+with C<session ID is not saved>. Call C<< tied(%session)->save >> where you want
+to know.
+
+=head1 ARGUMENTS
+
+The third argument of C<tie> is a reference to a hash. It is read, never changed.
+An undefined value is as good as none, where not said otherwise.
+
+=over 4
+
+=item servers
+
+Where sessions are. A reference to an array of memcached servers, each
+C<host:port>, C<[ipv6]:port> or the absolute path of a Unix socket, alone, as
+C<[ address, weight ]>, or as C<< { address => ..., weight => ... } >>; a weight
+is a whole number up to 10000. Their order and weights decide which session is
+where, so all hosts must agree on them. Or one C<embedded:/directory>, see
+L</EMBEDDED STORE>. Default: the embedded store of the current user.
+
+=item local
+
+A cache near the web server, given like C<servers>. It is read first, filled on a
+miss, and written at each save. A copy there may be as old as C<local_ttl> allows,
+but it never undoes a change on C<servers>: a save asks them for their version
+first. When the cache fails, C<servers> do its work; only a deletion that it did
+not take is an error. It must not be one of C<servers>. Default: none.
+
+=item timeout
+
+=item ttl
+
+Seconds from the last save until the session expires, also for more than 30 days.
+Fractions are dropped. C<ttl> is another name, and wins when both are given.
+Default: 0, never.
+
+=item local_ttl
+
+Seconds until a copy in C<local> expires. Default: C<timeout>.
+
+=item sliding
+
+True: reading a session from C<servers> renews its expiry, too, in the same round
+trip. Copies in C<local> then live for half of C<timeout> at most. Without a
+C<timeout> it does nothing. Default: false.
+
+=item updateOnly
+
+True: a new session is first stored when it is first changed, not by C<tie>.
+Default: false.
+
+=item principal
+
+The name of a key, such as C<uid>, that leads back to the session: at each save
+of a changed session, an item with the key C<md5_hex($session{uid})> and the
+session's id as its value is written along, and C<$session{uid_MD5}> is set to
+that digest. C<delete> removes that item if it still names this session. An
+undefined or empty value leaves none. The item expires with the last save:
+C<sliding> does not renew it. Default: none.
+
+=item conflict
+
+What a save does when another request saved the session since it was read.
+C<merge>: keep both sides' changes, see L</Two requests on one session>.
+C<overwrite>: replace the other's, as 2.2.1 did. C<die>: leave the other's and
+die. Default: C<merge>. Takes no C<undef>.
+
+=item missing
+
+What an unknown id gives: an C<empty> hash, or C<die>. Default: C<empty>; C<die>
+for objects of other classes, see L</populate>. Takes no C<undef>.
+
+=item on_error
+
+When a server or the embedded store fails, or a session is too large for it:
+C<die>, or C<warn> and go on, as with an empty session that is not saved. Damaged
+data, conflicts and wrong arguments die all the same. Default: C<die>. Takes no
+C<undef>.
+
+=item namespace
+
+A string before each key; it takes no part in choosing a server. At most 218
+bytes, without spaces and control characters. Default: none.
+
+=item no_rehash
+
+True: when a session's server is down, fail, and don't look on the others.
+Default: false.
+
+=item compress_threshold
+
+Compress sessions of this many bytes or more, where that saves more than a fifth.
+Default: 0, never; a negative number is as good.
+
+=item connect_timeout
+
+Seconds to wait for a connection, fractions allowed. The time that the system
+takes to look up a host's name is not counted. Default: 0.25.
+
+=item io_timeout
+
+Seconds that one exchange with the servers may take, all of it. A save takes
+more than one only where others compete. Default: 1.
+
+=item classes
+
+Which classes stored data may be blessed into: a reference to an array of names
+and C<qr//>. C<[]> allows none. Default: any class. See L</SECURITY>.
+
+=item max_depth
+
+How many arrays, hashes and references may lie in one another; an array in an
+array counts as two. What is deeper is neither read nor written. Default: 10000.
+
+=item max_size
+
+The longest session, in bytes of its frozen form, that is read. Default: no limit.
+
+=item IDLength
+
+How many hex digits a new id has, 1 to 128. Default: 32.
+
+=item lock_timeout
+
+=item lock_ttl
+
+Seconds. Reserved for C<Transaction>, and without effect in this release.
+
+=item Transaction
+
+=item secret
+
+=item ketama_points
+
+Reserved: a true value dies C<not yet in this release>.
+
+=back
+
+An argument with any other name warns, with the nearest name that exists.
+
+=head1 METHODS
+
+Those of the object C<tied(%session)>. It is an L<Apache::Session>, and what it
+inherits works, C<is_modified> and C<make_modified> for one.
+
+=head2 save
+
+Saves what has changed, now. Dies when that fails; the changes are still there,
+and C<save> can be called again.
+
+=head2 delete
+
+Deletes the session, with its copy in C<local> and its principal's item. A
+tombstone keeps its place for 300 seconds, see L</WIRE FORMAT>. What is stored in
+the hash after that warns, and is not written.
+
+=head2 regenerate_id
+
+    my $id = tied(%session)->regenerate_id;
+
+Saves, moves the session to a new id, deletes the old one, and returns the new
+one. Call it at sign-in, so that an id that somebody knew before is worth nothing
+after; send the new id to the browser. Dies for an unknown session, and for an
+object whose serializer is not this module's.
+
+=head2 restore
+
+Reads the session, unless it is new or was read already. C<tie> does that; after
+C<< tied(%session)->make_unsynced >> it reads the session again, and drops what
+was not saved.
+
+=head2 serialize, unserialize
+
+What C<populate> gives an object as its serializer: subs that are called with the
+object, and make C<< $object->{serialized} >> of C<< $object->{data} >>, and the
+other way round.
+
+=head2 populate
+
+    package Shop::Session;
+    our @ISA = ('Apache::Session');
+    sub populate { return $_[0]->Apache::Session::Memorycached::populate }
+
+Gives an object of any class that has Apache::Session's keys this module's store,
+lock manager, ids and serializer, with the arguments in C<< $object->{args} >>,
+and returns it. Two things differ for a class that does not inherit from this
+one: an unknown id dies (see C<missing>), and arguments that are unknown or
+reserved are passed over, as they may be meant for somebody else. A change below
+the top level is noticed by C<FETCH>, which such a class does not have from us:
+there, C<make_modified> says it.
+
+=head1 ERRORS
+
+What follows a text is C<at FILE line NUMBER>, of the code that called: yours, or
+Apache::Session's where that stands between, as for L</populate>.
+
+=over 4
+
+=item Object does not exist in the data store
+
+C<tie>, with C<< missing => 'die' >>: there is no such session. Make a new one.
+
+=item Object already exists in the data store
+
+A session is to be made under an id that is taken: another class chose the id, or
+C<IDLength> is far too small.
+
+=item Invalid session ID: ID
+
+C<tie>: the id has other characters than hex digits, or, together with
+C<namespace>, more than 250 bytes. It did not come from here: make a new session.
+
+=item argument NAME: takes WHAT, not VALUE
+
+=item NAME: takes WHAT, not VALUE
+
+C<tie>: correct the argument.
+
+=item argument NAME: not yet in this release
+
+C<tie>: leave the argument out.
+
+=item the arguments of tie: takes a reference to a hash
+
+C<tie>: the third argument is something else.
+
+=item unknown argument NAME; did you mean OTHER?
+
+A warning of C<tie>: the argument has no effect.
+
+=item memcached HOST:PORT: can't connect: WHY
+
+=item memcached HOST:PORT: can't resolve the name: WHY
+
+=item memcached HOST:PORT: no connection within TIME
+
+Any access: the server is down, or its address is wrong. Where there are several
+servers, one that is down is passed over for 20 to 30 seconds, and its sessions
+are looked for, and stored, on the others: those that it had are missing
+meanwhile, and nothing dies until no server is left. With C<no_rehash>, each access
+to such a session dies.
+
+=item memcached HOST:PORT: no answer within TIME
+
+=item memcached HOST:PORT: closed the connection
+
+Any access: the server is overloaded, or was stopped. A save may or may not have
+been carried out; saving again does no harm, though with C<< conflict => 'die' >>
+it may find its own first try in its way. A kept connection that the server has
+closed is replaced without a word.
+
+=item memcached HOST:PORT: speaks no meta commands; memcached 1.6 or later is needed
+
+Any access: upgrade that server.
+
+=item memcached HOST:PORT: answered out of step: WORDS
+
+Any access: what answers there is no memcached, or is broken. The connection is
+given up, so that no answer is taken for that to another question.
+
+=item memcached HOST:PORT: SERVER_ERROR WORDS
+
+The server's own words, such as C<out of memory storing object>.
+
+=item embedded DIRECTORY: is full: N bytes hold no more; give it a larger size
+
+A save: expired sessions were removed, and that was not enough. The old value
+stays. Give C<?size=> more, or sessions a C<timeout>.
+
+=item embedded DIRECTORY: belongs to user N, not to user M
+
+=item embedded DIRECTORY: has mode MODE; only its owner may have access (mode 0700)
+
+=item embedded DIRECTORY: is a symbolic link; takes a directory
+
+=item embedded DIRECTORY: is not a directory
+
+Any access: somebody else could read or forge sessions there. Use another
+directory, or correct its owner and mode.
+
+=item embedded DIRECTORY: is open with a size of N bytes in this process, not M
+
+=item embedded DIRECTORY: another process opened it with a larger size; give all of them the same
+
+Any access: one directory has one size, everywhere.
+
+=item embedded DIRECTORY: was in use by another thread when this process was forked
+
+Any access in the child: fork while no other thread is at work on a session.
+
+=item embedded DIRECTORY: WHY
+
+The words of the system or of the database, such as C<No such file or directory>
+where the directory above is missing.
+
+=item session ID: has N bytes, larger than the M bytes that SERVER takes
+
+A save: the old value stays. Store less, or raise the server's limit (memcached's
+option C<-I>).
+
+=item session ID: not a Storable value at byte N: expected THIS, found THAT
+
+=item session ID: unsupported Storable version at byte N: VERSION, this reads v2.0 to v2.255
+
+=item session ID: not a Storable value: WHAT is not UTF-8 though it says so
+
+=item session ID: damaged gzip data: WHY
+
+=item session ID: its value is frozen, but is not a hash
+
+C<tie>: what is stored is damaged, or no session. It is left as it is; delete the
+item, or make a new session.
+
+=item session ID: Storable value over its limit at byte N: WHAT is more than M
+
+=item session ID: gzip data of N bytes grow beyond M bytes
+
+C<tie>: see C<max_depth> and C<max_size>. A compressed session may grow to 64 MiB.
+
+=item session ID: unsupported Storable value at byte N: WHAT
+
+C<tie>: another client stored what this release does not read, see L</LIMITS>.
+
+=item session ID: can't store WHAT
+
+=item session ID: can't store a value nested more than N levels deep
+
+A save: take that value out. Nothing was written.
+
+=item session ID: class CLASS is not allowed by classes
+
+C<tie>: the session holds an object of a class that C<classes> does not name.
+
+=item session ID: class CLASS makes its objects itself; stored ones can't be revived
+
+C<tie>: the class was made by perl's C<class> feature.
+
+=item session ID: is encrypted, no secret given
+
+C<tie>: a later release stored it.
+
+=item session ID: was stored by another serializer
+
+C<tie>: it was stored by L<Apache::Session::Flex> with a serializer other than
+Storable. Read it that way.
+
+=item session ID: its key holds something that is not a session
+
+A save: another program has put its item there. It is left as it is.
+
+=item session ID: another request saved it since it was read
+
+A save with C<< conflict => 'die' >>: tie the session again, and do the work again.
+
+=item session ID: other requests saved it before us 16 times in a row
+
+A save: many requests write this session at once. Try again.
+
+=item session ID: not a Storable value that can be merged: WHY
+
+A save: what another client stored meanwhile is damaged, see above.
+
+=item session ID: there is no such session; what is stored in it will be lost
+
+=item session ID: it could not be read; what is stored in it will be lost
+
+Warnings, at the first change of an unknown or deleted session, and of one that
+C<< on_error => 'warn' >> went on without.
+
+=item session ID: was deleted by another request; this one's changes are dropped
+
+A warning of a save: the user has signed out meanwhile.
+
+=item session ID is not saved: WHY
+
+A warning: the object was destroyed with changes that could not be saved.
+
+=item regenerate_id: there is no such session
+
+=item regenerate_id: this session has a store or a serializer that is not ours
+
+The session is unknown or deleted; or it belongs to another class.
+
+=item the session is being read or saved; it can't be used meanwhile
+
+A signal handler, or a destructor, uses the very session that is being opened or
+saved. Other sessions can be used there.
+
+=back
+
+A die in a signal handler, a tied value or an overloaded operator comes out with
+its own text.
+
+=head1 WIRE FORMAT
+
+A session is one item. Its key is C<namespace> and the id. Its value is what
+C<Storable::nfreeze> makes of the hash, C<_session_id> included; C<$Storable::canonical>
+is followed. One thing differs: perl 5.36's booleans are written as C<1> and the
+empty string, which every Storable reads. All Storable formats from version 0.7
+on are read, in network order and in the own order of any machine with integers of
+4 or 8 bytes.
+
+The client flags of the item say what it is:
+
+     1  a frozen hash, as of every Perl client
+     2  compressed with gzip
+     8  encrypted; refused in this release
+    16  a tombstone: the session was deleted
+    32  a session in another serializer's form (Apache::Session::Flex)
+
+An item with neither 1 nor 32 is not a session. A tombstone has the flags 1 and 16
+and the value of a frozen empty hash, for 300 seconds; 2.2.1 and Cache::Memcached
+find an empty session there. A principal's item has no flags.
+
+The server of a session is the one that Cache::Memcached chooses, with weights and
+past servers that are down. So hosts with this module, 2.2.1 and other programs
+can share their sessions.
+
+A value of more than 16 KB is sent when the server has told the largest item that
+it takes; memcached would drop the old value of one that is too large.
+
+=head1 EMBEDDED STORE
+
+C<< servers => ['embedded:/directory?size=64M'] >> keeps sessions in files of that
+directory, in an LMDB database that the processes of a host share. Readers never
+wait; writers take turns.
+
+=over 4
+
+=item Directory
+
+It is made when it is missing; the directory above must be there. It must belong
+to the user of the process, with mode 0700, and must not be a symbolic link. It
+must be on a local file system. Without C<servers>, it is
+C</var/tmp/apache-session-memorycached-UID>, with the number of the user.
+
+=item Durability
+
+What was saved survives the end and the crash of every process, and an orderly
+restart of the host. It is not forced to the disk at each save: when the system
+crashes or loses power, the last saves may be lost, and in the worst case the
+database is damaged and has to be removed. A process that keeps saving forces it
+to the disk every 30 seconds.
+
+=item Size
+
+How many bytes of sessions it holds, C<64K> at least, with C<K>, C<M>, C<G> or no
+unit; 1 GiB by default. It is a limit, not an allocation; the file may become a
+quarter and 4 MiB larger. A session takes pages of the system, mostly 4 KiB: small
+ones share a page, large ones have their own.
+
+=item Expiry
+
+An expired session is gone at once. Its space is freed a little at every save, and
+altogether when the store is full.
+
+=back
+
+=head1 FORK, THREADS, SIGNALS
+
+Loading the module opens nothing; a server's connection is opened at its first
+use, and kept for the sessions that follow, one for each server, process and
+thread.
+
+After a C<fork>, parent and child both go on with the sessions that are tied. The
+child opens connections and databases of its own, and does not touch those of its
+parent. A child that ends with C<exit> saves the sessions that it has changed,
+as any process does; one that must not should leave by C<POSIX::_exit>.
+
+A new thread gets copies of the tied sessions, and shares no connection with the
+thread that made it.
+
+Signals interrupt the waits for a connection, for an answer, and between two
+attempts of a save. Perl's handlers run at once. One that returns lets the wait go
+on, with the time that is left; one that dies ends it, so C<alarm> works. The
+connection is closed then, and the session can be saved again. Looking up a host's
+name, and waiting for another process's turn in the embedded store, is not
+interrupted: handlers run after it. C<SIGPIPE> is never raised.
+
+=head1 UPGRADING FROM 2.2.1
+
+Programs, arguments and stored sessions go on as they are, and hosts with either
+version can share a memcached. What changes:
+
+=over 4
+
+=item *
+
+memcached must be 1.6 or later.
+
+=item *
+
+Faults that were silent die: a server that is down, a session that is too large or
+damaged. C<< on_error => 'warn' >> goes on as before where a server fails, and says
+so.
+
+=item *
+
+C<%session> is saved when something below the top level has changed, and is not
+sent when nothing has.
+
+=item *
+
+Two requests on one session keep each other's changes. C<< conflict => 'overwrite' >>
+is the old way.
+
+=item *
+
+A deleted session can't come back within 300 seconds, and an item stays for that
+time.
+
+=item *
+
+What is stored in an unknown session warns; 2.2.1 stored it under the empty key.
+
+=item *
+
+A C<timeout> of more than 30 days is that many seconds, not a date in 1970.
+
+=item *
+
+Ids are 32 random hex digits from the operating system, not digests of the time
+and the process number, which could be guessed (CVE-2025-40931).
+
+=item *
+
+C<local> and C<servers> must be different servers.
+
+=item *
+
+C<principal>: characters above 255 are encoded in UTF-8 before they are digested
+(2.2.1 died), and an undefined value leaves no item.
+
+=item *
+
+Gone from this release: C<Apache::Session::MemcachedReplicator>,
+C<Apache::Session::MemcachedClient>, the SOAP service, and C<memd.pl>.
+
+=back
+
+=head1 LIMITS
+
+There are no locks: C<Transaction> dies C<not yet in this release>. Merging keeps
+both changes of two requests, but not both of two increments of one counter.
+
+C<secret> (encryption) and C<ketama_points> (another way to choose a server) die
+likewise.
+
+Code references, regular expressions, tied variables, globs and handles, and
+objects with C<STORABLE_freeze> hooks can't be stored; C<save> dies with what it
+met. Frozen by another client, they can't be read; C<tie> dies likewise.
+
+memcached forgets what it has no room for, whatever the C<timeout>. It keeps no
+sessions over a restart. The embedded store does both, for one host and one user.
+
+=head1 SECURITY
+
+=over 4
+
+=item Ids
+
+A new id is 128 bits from the operating system. Shorter ones, by C<IDLength>, can
+be guessed sooner. Whoever knows an id has the session: keep ids out of URLs and
+logs, and send cookies over TLS only. Error messages name them.
+
+=item Session fixation
+
+An id that a client sends is never adopted: where there is no session, none is
+made. An attacker can still plant the id of a session of their own. So call
+L</regenerate_id> when somebody signs in.
+
+=item Stored data
+
+Whoever can write to the servers can forge sessions; memcached asks nobody who
+they are, and sends everything in the clear. Keep it on a network of its own. What
+is read is checked against its length, C<max_depth> and C<max_size>; code is never
+compiled and no module is loaded. But any class may be named, and the C<DESTROY>
+and overloaded operators of a class that your program has loaded will run on data
+that somebody else made. C<< classes => [] >>, or a list of your own, prevents that.
+
+=item Principals
+
+The key of a principal's item is a digest of their name, no secret. It is not
+taken for a session, though it looks like an id.
+
+=back
+
+=head1 SEE ALSO
+
+L<Apache::Session>, L<Apache::Session::Flex>,
+L<Apache::Session::Store::Memorycached>, L<Apache::Session::Lock::Memorycached>,
+L<Apache::Session::Generate::Memorycached>, L<Cache::Memcached>, L<Storable>,
+L<https://memcached.org/>
+
+=head1 COPYRIGHT AND LICENSE
+
+The versions up to 2.2.1 were written by Eric German.
+
+This is free software. You may redistribute and modify it under the same terms as
+Perl 5 itself: the Artistic License, or the GNU General Public License, version 1
+or later.
+
+=cut

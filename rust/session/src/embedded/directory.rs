@@ -1,8 +1,9 @@
 //! The directory of an embedded store: made when it is missing, refused when it is not ours alone.
 //!
-//! Whoever can write to the directory can forge sessions, and whoever can read it can take them over. So it has to belong
-//! to the user of this process, and nobody else may have any access; and its path must not end in a symbolic link, which
-//! somebody else could point elsewhere. The directories above it are the caller's affair.
+//! Whoever can write to the directory can forge sessions, and whoever can read it can take them
+//! over. So it has to belong to the user of this process, and nobody else may have any access; and
+//! its path must not end in a symbolic link, which somebody else could point elsewhere. The
+//! directories above it are the caller's affair.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;

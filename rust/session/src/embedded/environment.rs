@@ -1,17 +1,20 @@
 //! The LMDB environments that this process has open: one for each directory, shared by its threads.
 //!
-//! LMDB forbids opening a directory twice in one process, so they stand in a register. A store holds a weak reference
-//! only; the register alone keeps an environment open.
+//! LMDB forbids opening a directory twice in one process, so they stand in a register. A store
+//! holds a weak reference only; the register alone keeps an environment open.
 //!
-//! After a `fork` the child must not use what it inherited: it has the parent's slot in the table of readers, and none of
-//! its locks. The register notices that the process has changed and closes the inherited environments before it opens
-//! the child's own. In the child, closing frees the child's memory, unmaps the child's maps and closes the child's copies
-//! of the descriptors; slots of readers are cleared only where they carry the closing process's id, and record locks on
-//! files belong to the process that took them, so nothing of this reaches the parent. It has to come first because
-//! closing a descriptor drops every record lock that the same process has on that file.
+//! After a `fork` the child must not use what it inherited: it has the parent's slot in the table
+//! of readers, and none of its locks. The register notices that the process has changed and closes
+//! the inherited environments before it opens the child's own. In the child, closing frees the
+//! child's memory, unmaps the child's maps and closes the child's copies of the descriptors; slots
+//! of readers are cleared only where they carry the closing process's id, and record locks on files
+//! belong to the process that took them, so nothing of this reaches the parent. It has to come
+//! first because closing a descriptor drops every record lock that the same process has on that
+//! file.
 //!
-//! A `fork` at the very moment in which another thread is inside a store leaves an environment that can't be closed; the
-//! child gets an error that says so. One in which another thread is opening a store leaves the register locked.
+//! A `fork` at the very moment in which another thread is inside a store leaves an environment that
+//! can't be closed; the child gets an error that says so. One in which another thread is opening a
+//! store leaves the register locked.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,18 +33,23 @@ static OPEN: LazyLock<Mutex<Register>> = LazyLock::new(|| {
     Mutex::new(Register {
         process: getpid(),
         environments: HashMap::new(),
+        names: HashMap::new(),
     })
 });
 
 struct Register {
     process: Pid,
+    /// By the one path that all names of a directory lead to.
     environments: HashMap<PathBuf, Arc<Environment>>,
+    /// From the names that directories were given to these paths.
+    names: HashMap<PathBuf, PathBuf>,
 }
 
 /// Processes and threads that read at the same moment.
 const READERS: u32 = 1024;
 
-/// LMDB copies the pages that it changes, and frees the old ones later: its map has this much room beyond the sessions.
+/// LMDB copies the pages that it changes, and frees the old ones later: its map has this much room
+/// beyond the sessions.
 const ROOM: usize = 4 << 20;
 
 /// An open directory.
@@ -59,8 +67,13 @@ pub(super) struct Environment {
     process: Pid,
 }
 
-/// The environment of a directory: `known` while it is this process's, else from the register, else opened.
-pub(super) fn environment(known: &Weak<Environment>, dir: &Path, size: usize) -> Result<Arc<Environment>> {
+/// The environment of a directory: `known` while it is this process's, else from the register, else
+/// opened.
+pub(super) fn environment(
+    known: &Weak<Environment>,
+    dir: &Path,
+    size: usize,
+) -> Result<Arc<Environment>> {
     let process = getpid();
     if let Some(environment) = known.upgrade().filter(|known| known.process == process) {
         return Ok(environment);
@@ -68,9 +81,17 @@ pub(super) fn environment(known: &Weak<Environment>, dir: &Path, size: usize) ->
     let mut register = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     if register.process != process {
         register.environments.clear();
+        register.names.clear();
         register.process = process;
     }
-    let path = directory::prepare(dir).map_err(|fault| Error::embedded(dir, fault))?;
+    let path = match register.names.get(dir) {
+        Some(path) => path.clone(),
+        None => {
+            let path = directory::prepare(dir).map_err(|fault| Error::embedded(dir, fault))?;
+            register.names.insert(dir.to_owned(), path.clone());
+            path
+        }
+    };
     if let Some(open) = register.environments.get(&path) {
         if open.size != size {
             let (open, asked) = (open.size, size);
@@ -114,13 +135,17 @@ fn open(path: &Path, size: usize) -> Result<Environment, EmbeddedFault> {
     })
 }
 
-#[allow(unsafe_code, reason = "heed marks opening a memory map, and leaving out fsync, as unsafe")]
+#[allow(
+    unsafe_code,
+    reason = "heed marks opening a memory map, and leaving out fsync, as unsafe"
+)]
 fn open_environment(options: &mut EnvOpenOptions, path: &Path) -> Result<Env, heed::Error> {
-    // SAFETY: without NO_LOCK, WRITE_MAP or MAP_ASYNC, leaving out fsync concerns what is on the disk after the system
-    // has crashed, and not memory.
+    // SAFETY: without NO_LOCK, WRITE_MAP or MAP_ASYNC, leaving out fsync concerns what is on the
+    // disk after the system has crashed, and not memory.
     unsafe { options.flags(EnvFlags::NO_SYNC) };
-    // SAFETY: the map is of a file in a directory that only this user has access to, below which only LMDB writes, under
-    // its own lock; the environment is opened once in a process, and never used in a process that did not open it.
+    // SAFETY: the map is of a file in a directory that only this user has access to, below which
+    // only LMDB writes, under its own lock; the environment is opened once in a process, and never
+    // used in a process that did not open it.
     unsafe { options.open(path) }
 }
 

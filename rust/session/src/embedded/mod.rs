@@ -1,22 +1,25 @@
 //! Sessions in a directory of this host, without a daemon: LMDB.
 //!
 //! - [`directory`]: whose it must be
-//! - [`environment`]: what this process has open, and `fork`
+//! - [`mod@environment`]: what this process has open, and `fork`
 //! - [`record`]: how items lie in it
 //!
-//! All processes of the host share a directory: readers don't wait, writers take turns. A write is durable in this sense:
-//! it survives the end, and the crash, of any process and of all of them, at once. It is not forced to the disk: when
-//! the system itself crashes or loses power, the last seconds may be lost, and on a file system that writes out of
-//! order the directory may have to be removed. A process that keeps writing forces it to the disk every 30 seconds.
+//! All processes of the host share a directory: readers don't wait, writers take turns. A write is
+//! durable in this sense: it survives the end, and the crash, of any process and of all of them, at
+//! once. It is not forced to the disk: when the system itself crashes or loses power, the last
+//! seconds may be lost, and on a file system that writes out of order the directory may have to be
+//! removed. A process that keeps writing forces it to the disk every 30 seconds.
 //!
-//! Versions are the numbers of LMDB's write transactions, which only grow. Expiry is honoured to the millisecond when an
-//! item is read; what is past is removed a little at every write, and all of it when the store is full. "Full" counts
-//! pages that hold sessions, before the map itself runs out, so that deleting always has the room that it takes.
+//! Versions are the numbers of LMDB's write transactions, which only grow. Expiry is honoured to
+//! the millisecond when an item is read; what is past is removed a little at every write, and all
+//! of it when the store is full. "Full" counts pages that hold sessions, before the map itself runs
+//! out, so that deleting always has the room that it takes.
 
 mod directory;
 mod environment;
 mod record;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -24,11 +27,11 @@ use std::sync::{Arc, Weak};
 use heed::{MdbError, RoTxn, RwTxn};
 
 use self::environment::{Environment, environment};
-use self::record::{HEADER, Record, index_key, is_past, minute, split_index_key};
+use self::record::{HEADER, Record, index_key, index_minute, minute_of, split_index_key};
 use crate::backend::{Backend, Op, Reply, Version, When};
 use crate::config::Config;
-use crate::expiry::now;
 use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
+use crate::expiry::now;
 use crate::wait::Wait;
 
 /// How many expired items a write removes on its way.
@@ -114,7 +117,8 @@ impl Embedded {
                 let Some(record) = find(environment, &transaction, &self.key(key), now)? else {
                     return Ok(Reply::Missing);
                 };
-                renew |= touch.is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
+                renew |= touch
+                    .is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
                 Ok(Reply::Item(record.to_item(*body)))
             })
             .collect();
@@ -125,26 +129,45 @@ impl Embedded {
         replies
     }
 
-    fn write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
+    fn write(
+        &self,
+        environment: &Environment,
+        ops: &[Op<'_>],
+    ) -> Result<Vec<Reply>, EmbeddedFault> {
         match self.try_write(environment, ops) {
-            Err(fault) if is_full(&fault) => {
+            Err(fault) if is_out_of_room(&fault) => {
                 // Where even sweeping finds no room, the second attempt says so.
                 while matches!(sweep_alone(environment), Ok(SWEEP_FULL)) {}
-                match self.try_write(environment, ops) {
-                    Err(fault) if is_full(&fault) => Err(EmbeddedFault::Full { size: self.size }),
-                    written => written,
-                }
             }
-            written => written,
+            written => return written,
         }
+        self.try_write(environment, ops)
+            .map_err(|fault| match fault {
+                EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => {
+                    EmbeddedFault::Full { size: self.size }
+                }
+                fault => fault,
+            })
     }
 
     /// The whole batch, in one transaction.
-    fn try_write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
+    fn try_write(
+        &self,
+        environment: &Environment,
+        ops: &[Op<'_>],
+    ) -> Result<Vec<Reply>, EmbeddedFault> {
         let now = now();
         let mut transaction = environment.env.write_txn()?;
         let used_before = used(environment, &transaction)?;
-        sweep(environment, &mut transaction, now, SWEEP)?;
+        // Only minutes that are past as a whole: looking through the present one would cost more
+        // than it frees.
+        sweep(
+            environment,
+            &mut transaction,
+            minute_of(now).saturating_sub(1),
+            now,
+            SWEEP,
+        )?;
         let replies = ops
             .iter()
             .map(|op| apply(environment, &mut transaction, op, &self.key(op.key()), now))
@@ -195,7 +218,9 @@ fn apply(
             match (when, found) {
                 (When::Missing, Some(_)) => return Ok(Reply::Exists),
                 (When::Version(_), None) => return Ok(Reply::Missing),
-                (When::Version(version), Some(record)) if record.version != version => return Ok(Reply::Exists),
+                (When::Version(version), Some(record)) if record.version != version => {
+                    return Ok(Reply::Exists);
+                }
                 _ => {}
             }
             let version = Version(transaction.id() as u64);
@@ -241,65 +266,89 @@ fn store(
     record: Record<'_>,
 ) -> Result<(), EmbeddedFault> {
     let before = match environment.items.get(transaction, key)? {
-        Some(bytes) => minute(Record::read(bytes)?.expires),
+        Some(bytes) => index_minute(Record::read(bytes)?.expires),
         None => None,
     };
-    let after = minute(record.expires);
+    let after = index_minute(record.expires);
     if before != after {
         if let Some(minute) = before {
-            environment.expiries.delete(transaction, &index_key(minute, key))?;
+            environment
+                .expiries
+                .delete(transaction, &index_key(minute, key))?;
         }
         if let Some(minute) = after {
-            environment.expiries.put(transaction, &index_key(minute, key), &())?;
+            environment
+                .expiries
+                .put(transaction, &index_key(minute, key), &())?;
         }
     }
     let size = HEADER + record.value.len();
-    environment.items.put_reserved(transaction, key, size, |space| {
-        std::io::Write::write_all(space, &record.header())?;
-        std::io::Write::write_all(space, record.value)
-    })?;
+    environment
+        .items
+        .put_reserved(transaction, key, size, |space| {
+            std::io::Write::write_all(space, &record.header())?;
+            std::io::Write::write_all(space, record.value)
+        })?;
     Ok(())
 }
 
-fn remove(environment: &Environment, transaction: &mut RwTxn<'_>, key: &[u8]) -> Result<(), EmbeddedFault> {
+fn remove(
+    environment: &Environment,
+    transaction: &mut RwTxn<'_>,
+    key: &[u8],
+) -> Result<(), EmbeddedFault> {
     let minute = match environment.items.get(transaction, key)? {
-        Some(bytes) => minute(Record::read(bytes)?.expires),
+        Some(bytes) => index_minute(Record::read(bytes)?.expires),
         None => None,
     };
     if let Some(minute) = minute {
-        environment.expiries.delete(transaction, &index_key(minute, key))?;
+        environment
+            .expiries
+            .delete(transaction, &index_key(minute, key))?;
     }
     environment.items.delete(transaction, key)?;
     Ok(())
 }
 
-/// Removes up to `most` items that have expired; returns how many.
+/// Removes up to `most` items that have expired, of those that the index has up to a minute;
+/// returns how many.
 fn sweep(
     environment: &Environment,
     transaction: &mut RwTxn<'_>,
+    until: u64,
     now: u64,
     most: usize,
 ) -> Result<usize, EmbeddedFault> {
-    for swept in 0..most {
-        let Some((entry, ())) = environment.expiries.first(transaction)? else {
-            return Ok(swept);
-        };
-        let entry = entry.to_vec();
-        let Some((minute, key)) = split_index_key(&entry) else {
-            return Err(EmbeddedFault::Record(entry.len()));
-        };
-        if !is_past(minute, now) {
-            return Ok(swept);
+    let mut expired = Vec::new();
+    for entry in environment.expiries.iter(transaction)? {
+        let (entry, ()) = entry?;
+        let (minute, key) = split_index_key(entry).ok_or(EmbeddedFault::Record(entry.len()))?;
+        if minute > until || expired.len() == most {
+            break;
         }
-        environment.items.delete(transaction, key)?;
-        environment.expiries.delete(transaction, &entry)?;
+        if find(environment, transaction, key, now)?.is_none() {
+            expired.push(entry.to_vec());
+        }
     }
-    Ok(most)
+    for entry in &expired {
+        let (_, key) = split_index_key(entry).ok_or(EmbeddedFault::Record(entry.len()))?;
+        environment.items.delete(transaction, key)?;
+        environment.expiries.delete(transaction, entry)?;
+    }
+    Ok(expired.len())
 }
 
+/// Removes expired items to the last one, a bounded number at a time; returns how many.
 fn sweep_alone(environment: &Environment) -> Result<usize, EmbeddedFault> {
     let mut transaction = environment.env.write_txn()?;
-    let swept = sweep(environment, &mut transaction, now(), SWEEP_FULL)?;
+    let now = now();
+    let swept = sweep(
+        environment,
+        &mut transaction,
+        minute_of(now),
+        now,
+        SWEEP_FULL,
+    )?;
     transaction.commit()?;
     Ok(swept)
 }
@@ -310,11 +359,14 @@ fn used(environment: &Environment, transaction: &RoTxn<'_>) -> Result<usize, Emb
     let expiries = environment.expiries.stat(transaction)?;
     Ok([items, expiries]
         .iter()
-        .map(|stat| (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize)
+        .map(|stat| {
+            (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize
+        })
         .sum())
 }
 
-/// Begins to read. Where the slots for readers are all taken, those of processes that have died are freed first.
+/// Begins to read. Where the slots for readers are all taken, those of processes that have died are
+/// freed first.
 fn read_transaction(environment: &Environment) -> Result<RoTxn<'_, heed::WithTls>, EmbeddedFault> {
     match environment.env.read_txn() {
         Err(heed::Error::Mdb(MdbError::ReadersFull)) => {
@@ -334,9 +386,13 @@ fn sync_now_and_then(environment: &Environment, now: u64) -> Result<(), Embedded
     Ok(())
 }
 
-fn is_full(fault: &EmbeddedFault) -> bool {
-    matches!(
-        fault,
-        EmbeddedFault::Full { .. } | EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull))
-    )
+/// Whether freeing pages may help: the store, its map, or the disk is full.
+fn is_out_of_room(fault: &EmbeddedFault) -> bool {
+    match fault {
+        EmbeddedFault::Full { .. } | EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => {
+            true
+        }
+        EmbeddedFault::Io(error) => error.kind() == ErrorKind::StorageFull,
+        _ => false,
+    }
 }

@@ -5,8 +5,9 @@
 //! expiries:  minute u64 (big endian), namespace and key  ->  nothing
 //! ```
 //!
-//! An expiry is a Unix time in milliseconds, 0 for never. The index of expiries counts in whole minutes, rounded up: it
-//! serves to find what can be swept, and does not change with every save of a busy session.
+//! An expiry is a Unix time in milliseconds, 0 for never. The index of expiries counts in whole
+//! minutes, rounded up: it serves to find what can be swept, and does not change with every save of
+//! a busy session.
 
 use crate::backend::{Item, Version};
 use crate::error::EmbeddedFault;
@@ -54,16 +55,25 @@ impl<'a> Record<'a> {
 
     pub(super) fn to_item(self, body: bool) -> Item {
         Item {
-            value: if body { self.value.to_vec() } else { Vec::new() },
+            value: if body {
+                self.value.to_vec()
+            } else {
+                Vec::new()
+            },
             flags: self.flags,
             version: self.version,
         }
     }
 }
 
-/// The minute from which on an expiry is past; `None` for never.
-pub(super) fn minute(expires: u64) -> Option<u64> {
-    (expires != 0).then(|| expires.div_ceil(MINUTE))
+/// Where an expiry stands in the index; `None` for never.
+pub(super) fn index_minute(expires: u64) -> Option<u64> {
+    (expires != 0).then(|| minute_of(expires))
+}
+
+/// The minute of a time, rounded up: what stands below the minute of now is past.
+pub(super) fn minute_of(time: u64) -> u64 {
+    time.div_ceil(MINUTE)
 }
 
 /// The entry of an item in the index.
@@ -75,11 +85,6 @@ pub(super) fn index_key(minute: u64, key: &[u8]) -> Vec<u8> {
 pub(super) fn split_index_key(entry: &[u8]) -> Option<(u64, &[u8])> {
     let (minute, key) = entry.split_first_chunk()?;
     Some((u64::from_be_bytes(*minute), key))
-}
-
-/// Whether everything of a minute is past.
-pub(super) fn is_past(minute: u64, now: u64) -> bool {
-    minute.saturating_mul(MINUTE) <= now
 }
 
 #[cfg(test)]
@@ -106,14 +111,18 @@ mod tests {
 
     #[test]
     fn the_index_sorts_by_time_and_never_runs_ahead() {
-        assert_eq!(minute(0), None);
+        assert_eq!(index_minute(0), None);
         for expires in [1, 59_999, 60_000, 60_001, 1_700_000_000_123] {
-            let minute = minute(expires).unwrap();
-            assert!(!is_past(minute, expires - 1), "{expires}");
-            assert!(is_past(minute, expires + MINUTE), "{expires}");
+            let minute = index_minute(expires).unwrap();
+            // Past as a whole only when it has expired, and within a minute of that.
+            assert!(minute >= minute_of(expires), "{expires}");
+            assert!(minute < minute_of(expires + MINUTE), "{expires}");
         }
         assert!(index_key(255, b"z") < index_key(256, b"a"));
-        assert_eq!(split_index_key(&index_key(9, b"key")), Some((9, &b"key"[..])));
+        assert_eq!(
+            split_index_key(&index_key(9, b"key")),
+            Some((9, &b"key"[..]))
+        );
         assert_eq!(split_index_key(b"short"), None);
     }
 }

@@ -1,16 +1,17 @@
 //! One connection to one server: requests out, answers in, framed exactly.
 //!
-//! The connection remembers what it learnt of its server: that it speaks meta commands, which is made sure of before
-//! a value is sent for the first time (a server that does not would take the value's bytes for commands); and the
-//! largest item it takes, which is asked for before the first value of some size.
+//! The connection remembers what it learnt of its server: that it speaks meta commands, which is
+//! made sure of before a value is sent for the first time (a server that does not would take the
+//! value's bytes for commands); and the largest item it takes, which is asked for before the first
+//! value of some size.
 //!
-//! A connection on which anything failed is not used again: its owner drops it. The same goes for one on which bytes
-//! are left over when every answer has been read.
+//! A connection on which anything failed is not used again: its owner drops it. The same goes for
+//! one on which bytes are left over when every answer has been read.
 
 use std::time::Duration;
 
 use super::socket::{Deadline, Socket};
-use super::wire;
+use super::wire::{self, Setting};
 use crate::backend::{Op, Reply};
 use crate::error::Fault;
 use crate::wait::Wait;
@@ -24,7 +25,8 @@ const LINE: usize = 2 << 10;
 /// How much memory a value gets ahead of its bytes, so that a length alone can't fill the memory.
 const AHEAD: usize = 1 << 20;
 
-/// A value up to this size is sent without asking for the largest item. memcached's own least is far above.
+/// A value up to this size is sent without asking for the largest item. memcached's own least is
+/// far above.
 const ASK_ABOVE: usize = 16 << 10;
 
 /// A connection, and what is known about the server at its other end.
@@ -44,7 +46,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn open(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Connection, Fault> {
+    pub(super) fn open(
+        address: &str,
+        timeout: Duration,
+        wait: &mut dyn Wait,
+    ) -> Result<Connection, Fault> {
         Ok(Connection {
             socket: Socket::connect(address, timeout, wait)?,
             buffer: Vec::with_capacity(BUFFER),
@@ -71,7 +77,7 @@ impl Connection {
         self.answered
     }
 
-    /// The largest item that the server is known to take.
+    /// The largest item that the server is known to take; without limit where it doesn't say.
     pub(super) fn item_size_max(&self) -> Option<u64> {
         self.item_size_max
     }
@@ -105,16 +111,13 @@ impl Connection {
             loop {
                 let line = self.line(deadline, wait)?;
                 let line = &self.buffer[line];
-                if line == b"END" {
-                    break;
-                }
-                if !line.starts_with(b"STAT ") {
-                    return Err(wire::out_of_step(line));
-                }
-                if let Some(size) = wire::item_size_max(line) {
-                    self.item_size_max = Some(size);
+                match wire::setting(line)? {
+                    Setting::ItemSizeMax(size) => self.item_size_max = Some(size),
+                    Setting::Other => {}
+                    Setting::End => break,
                 }
             }
+            self.item_size_max.get_or_insert(u64::MAX);
         }
         Ok(())
     }
@@ -125,8 +128,16 @@ impl Connection {
         self.token
     }
 
-    /// Sends requests.
-    pub(super) fn send(&mut self, request: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    /// Sends requests. Nothing may be left of the answers to earlier ones.
+    pub(super) fn send(
+        &mut self,
+        request: &[u8],
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
+        if !self.is_drained() {
+            return Err(wire::out_of_step(&self.buffer[self.used..]));
+        }
         self.buffer.clear();
         self.used = 0;
         self.answered = false;
@@ -157,10 +168,17 @@ impl Connection {
     }
 
     /// The next line, without its end: where it lies in the buffer.
-    fn line(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<std::ops::Range<usize>, Fault> {
+    fn line(
+        &mut self,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<std::ops::Range<usize>, Fault> {
         let mut searched = self.used;
         loop {
-            if let Some(found) = self.buffer[searched..].windows(2).position(|end| end == b"\r\n") {
+            if let Some(found) = self.buffer[searched..]
+                .windows(2)
+                .position(|end| end == b"\r\n")
+            {
                 let line = self.used..searched + found;
                 self.used = line.end + 2;
                 return Ok(line);
@@ -179,7 +197,12 @@ impl Connection {
     }
 
     /// A value and the line end after it.
-    fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Vec<u8>, Fault> {
+    fn value(
+        &mut self,
+        length: usize,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<Vec<u8>, Fault> {
         let whole = length + 2;
         let here = whole.min(self.buffer.len() - self.used);
         let mut value = Vec::with_capacity(whole.min(AHEAD.max(here)));

@@ -1,16 +1,17 @@
 //! Sessions on servers of memcached.
 //!
-//! A batch is sorted by server ([`placement`](crate::placement)), written to all of them, then read from all of them: one
-//! round trip, whatever the number of operations and servers.
+//! A batch is sorted by server ([`placement`](crate::placement)), written to all of them, then read
+//! from all of them: one round trip, whatever the number of operations and servers.
 //!
 //! - [`socket`]: a stream with time limits that signals can interrupt
 //! - [`connection`]: requests and answers on it, framed
 //! - [`wire`]: operations as meta commands, answers as replies
 //! - [`pool`]: what is kept between exchanges, and which servers are down
 //!
-//! A server that can't be connected to is passed over for 20 to 30 seconds, as in `Cache::Memcached`, and its keys go to
-//! the next server of their walk; with one server, or where the whole walk is down, it is tried every time. A kept
-//! connection that turns out dead is replaced, and what can be repeated without harm is repeated, once.
+//! A server that can't be connected to is passed over for 20 to 30 seconds, as in
+//! `Cache::Memcached`, and its keys go to the next server of their walk; with one server, or where
+//! the whole walk is down, it is tried every time. A kept connection that turns out dead is
+//! replaced, and what can be repeated without harm is repeated, once.
 
 mod connection;
 mod pool;
@@ -53,17 +54,25 @@ struct Group<'s> {
     fault: Option<Fault>,
 }
 
+impl Group<'_> {
+    /// The end of an exchange: its connection is kept, if it went well to the last byte.
+    fn give_back(self) {
+        if self.fault.is_none() && self.lent.connection.is_drained() {
+            pool::keep(self.address, self.lent);
+        }
+    }
+}
+
 impl Backend for Memcached {
     fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>> {
-        let deadline = Deadline::after(self.io_timeout);
-        let mut groups: Vec<Group<'_>> = Vec::with_capacity(1);
-        for (index, op) in ops.iter().enumerate() {
-            let group = self.group(op.key(), &mut groups, wait)?;
-            groups[group].members.push(index);
-        }
-        for group in &mut groups {
-            self.prepare(group, ops, deadline, wait)?;
-        }
+        let mut groups = Vec::with_capacity(1);
+        let deadline = match self.assemble(ops, &mut groups, wait) {
+            Ok(deadline) => deadline,
+            Err(error) => {
+                groups.into_iter().for_each(Group::give_back);
+                return Err(error);
+            }
+        };
         for group in &mut groups {
             group.fault = self.send(group, ops, deadline, wait).err();
         }
@@ -74,11 +83,8 @@ impl Backend for Memcached {
                 group.fault = Some(Fault::Interrupted);
             }
             self.receive(&mut group, ops, deadline, &mut replies, wait);
-            if group.fault.is_none() && group.lent.connection.is_drained() {
-                pool::keep(group.address, group.lent);
-            } else {
-                stopped |= matches!(group.fault, Some(Fault::Interrupted));
-            }
+            stopped |= matches!(group.fault, Some(Fault::Interrupted));
+            group.give_back();
         }
         Ok(replies
             .into_iter()
@@ -99,8 +105,32 @@ impl Memcached {
         }
     }
 
+    /// Sorts a batch by server, connects to the servers, and makes sure that they take what is to
+    /// be sent. Nothing is written. Returns by when the rest is to be done.
+    fn assemble<'s>(
+        &'s self,
+        ops: &[Op<'_>],
+        groups: &mut Vec<Group<'s>>,
+        wait: &mut dyn Wait,
+    ) -> Result<Deadline> {
+        for (index, op) in ops.iter().enumerate() {
+            let group = self.group(op.key(), groups, wait)?;
+            groups[group].members.push(index);
+        }
+        let deadline = Deadline::after(self.io_timeout);
+        for group in groups {
+            self.prepare(group, ops, deadline, wait)?;
+        }
+        Ok(deadline)
+    }
+
     /// The group of the server that has a key: one of those there are, or a new one.
-    fn group<'s>(&'s self, key: &[u8], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<usize> {
+    fn group<'s>(
+        &'s self,
+        key: &[u8],
+        groups: &mut Vec<Group<'s>>,
+        wait: &mut dyn Wait,
+    ) -> Result<usize> {
         let mut first_error = None;
         for server in self.placement.walk(key) {
             let address = self.servers[server].address.as_str();
@@ -128,7 +158,11 @@ impl Memcached {
             return Err(error);
         }
         // Every server of the walk was found down lately. The key's own may be back.
-        let home = self.placement.walk(key).next().expect("a walk tries at least once");
+        let home = self
+            .placement
+            .walk(key)
+            .next()
+            .expect("a walk tries at least once");
         let address = self.servers[home].address.as_str();
         match self.lend(address, wait) {
             Ok((lent, kept)) => Ok(add_group(groups, address, lent, kept)),
@@ -158,9 +192,15 @@ impl Memcached {
         }
     }
 
-    /// Learns what must be known of the server, and refuses a value that it would not take: memcached removes the old
-    /// value before it finds the new one too large.
-    fn prepare(&self, group: &mut Group<'_>, ops: &[Op<'_>], deadline: Deadline, wait: &mut dyn Wait) -> Result<()> {
+    /// Learns what must be known of the server, and refuses a value that it would not take:
+    /// memcached removes the old value before it finds the new one too large.
+    fn prepare(
+        &self,
+        group: &mut Group<'_>,
+        ops: &[Op<'_>],
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<()> {
         let members = || group.members.iter().map(|&index| &ops[index]);
         let mut prepared = group.lent.connection.prepare(members(), deadline, wait);
         if let Err(fault) = &prepared
@@ -173,7 +213,10 @@ impl Memcached {
                 .map_err(|fault| Error::server(group.address, fault, false))?;
             prepared = group.lent.connection.prepare(members(), deadline, wait);
         }
-        prepared.map_err(|fault| Error::server(group.address, fault, false))?;
+        if let Err(fault) = prepared {
+            group.fault = Some(fault.clone());
+            return Err(Error::server(group.address, fault, false));
+        }
         let Some(limit) = group.lent.connection.item_size_max() else {
             return Ok(());
         };
@@ -196,7 +239,13 @@ impl Memcached {
         Ok(())
     }
 
-    fn send(&self, group: &mut Group<'_>, ops: &[Op<'_>], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    fn send(
+        &self,
+        group: &mut Group<'_>,
+        ops: &[Op<'_>],
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
         let mut request = Vec::with_capacity(256);
         group.tokens.clear();
         for &index in &group.members {
@@ -208,8 +257,8 @@ impl Memcached {
         group.lent.connection.send(&request, deadline, wait)
     }
 
-    /// Reads the answers of a group. Where the connection was kept and the server had closed it, the group is sent
-    /// again on a new one, if that does no harm.
+    /// Reads the answers of a group. Where the connection was kept and the server had closed it,
+    /// the group is sent again on a new one, if that does no harm.
     fn receive(
         &self,
         group: &mut Group<'_>,
@@ -225,16 +274,24 @@ impl Memcached {
         let Err(fault) = answered else {
             return;
         };
-        let harmless = group.members.iter().all(|&index| ops[index].is_repeatable());
-        if group.kept && harmless && is_dead_connection(&fault) && !group.lent.connection.has_answered() {
+        let harmless = group
+            .members
+            .iter()
+            .all(|&index| ops[index].is_repeatable());
+        if group.kept
+            && harmless
+            && is_dead_connection(&fault)
+            && !group.lent.connection.has_answered()
+        {
             group.kept = false;
             let deadline = Deadline::after(self.io_timeout);
             let repeated = self.connect(group.address, wait).and_then(|lent| {
                 group.lent = lent;
-                group
-                    .lent
-                    .connection
-                    .prepare(group.members.iter().map(|&index| &ops[index]), deadline, wait)?;
+                group.lent.connection.prepare(
+                    group.members.iter().map(|&index| &ops[index]),
+                    deadline,
+                    wait,
+                )?;
                 self.send(group, ops, deadline, wait)?;
                 read(group, ops, deadline, replies, wait)
             });
@@ -246,7 +303,8 @@ impl Memcached {
             return;
         };
         for &index in &group.members {
-            replies[index].get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
+            replies[index]
+                .get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
         }
     }
 
@@ -275,7 +333,10 @@ fn read(
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
     for (&index, &token) in group.members.iter().zip(&group.tokens) {
-        let reply = group.lent.connection.answer(&ops[index], token, deadline, wait)?;
+        let reply = group
+            .lent
+            .connection
+            .answer(&ops[index], token, deadline, wait)?;
         replies[index] = Some(Ok(reply));
     }
     Ok(())

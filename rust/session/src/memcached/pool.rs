@@ -1,12 +1,14 @@
 //! The connections that are kept between exchanges, and the servers that are known to be down.
 //!
-//! Each thread has its own pool, so nothing is shared and nothing is locked; and the pool belongs to the process that
-//! filled it. After a `fork` the child finds another process id than its own in what it inherited, and closes its copies
-//! of the descriptors without a byte being written or read: the parent goes on with the connections.
+//! Each thread has its own pool, so nothing is shared and nothing is locked; and the pool belongs
+//! to the process that filled it. After a `fork` the child finds another process id than its own in
+//! what it inherited, and closes its copies of the descriptors without a byte being written or
+//! read: the parent goes on with the connections.
 //!
-//! A connection is lent for an exchange and given back after it, so the pool is not borrowed while anybody waits. One
-//! connection is kept for each server. An exchange that starts inside another (a signal handler that opens a session)
-//! finds none, opens its own, and that is closed when it comes back second.
+//! A connection is lent for an exchange and given back after it, so the pool is not borrowed while
+//! anybody waits. One connection is kept for each server. An exchange that starts inside another (a
+//! signal handler that opens a session) finds none, opens its own, and that is closed when it comes
+//! back second.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,8 +23,8 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::new(Pool::new());
 }
 
-/// How long a server that refused a connection is passed over: this, and up to half as much again, so that the
-/// processes of a host don't all come back at once.
+/// How long a server that refused a connection is passed over: this, and up to half as much again,
+/// so that the processes of a host don't all come back at once.
 const DEAD_FOR: Duration = Duration::from_secs(20);
 
 struct Pool {
@@ -74,7 +76,10 @@ pub(super) struct Lent {
 impl Lent {
     pub(super) fn new(connection: Connection) -> Lent {
         let process = getpid();
-        Lent { connection, process }
+        Lent {
+            connection,
+            process,
+        }
     }
 }
 
@@ -100,5 +105,10 @@ pub(super) fn mark_alive(address: &str) {
 
 /// Whether a server was found down a short while ago.
 pub(super) fn is_dead(address: &str) -> bool {
-    with(|pool| pool.dead.get(address).is_some_and(|until| Instant::now() < *until)).unwrap_or(false)
+    with(|pool| {
+        pool.dead
+            .get(address)
+            .is_some_and(|until| Instant::now() < *until)
+    })
+    .unwrap_or(false)
 }

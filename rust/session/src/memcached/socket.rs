@@ -1,12 +1,13 @@
 //! One stream socket, with time limits, that a signal can interrupt.
 //!
-//! TCP (IPv4 and IPv6) and Unix sockets. Writing never blocks and never raises `SIGPIPE`; the first read of an exchange
-//! blocks in the kernel with a time limit that is set once, so that an exchange with a prompt server is one `send` and
-//! one `recv`. Whatever takes longer is waited for in `poll` with the time that is left.
+//! TCP (IPv4 and IPv6) and Unix sockets. Writing never blocks and never raises `SIGPIPE`; the first
+//! read of an exchange blocks in the kernel with a time limit that is set once, so that an exchange
+//! with a prompt server is one `send` and one `recv`. Whatever takes longer is waited for in `poll`
+//! with the time that is left.
 //!
-//! Resolving a host's name is the system's business: it takes the time that the system's resolver takes, and no signal
-//! interrupts it. Dropping a socket closes this process's descriptor only: nothing is sent, so a child of `fork` can drop
-//! what its parent goes on using.
+//! Resolving a host's name is the system's business: it takes the time that the system's resolver
+//! takes, and no signal interrupts it. Dropping a socket closes this process's descriptor only:
+//! nothing is sent, so a child of `fork` can drop what its parent goes on using.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -18,8 +19,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
 };
 
 use crate::error::Fault;
@@ -56,7 +57,11 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Connects to `host:port`, `[ipv6]:port` or the path of a Unix socket.
-    pub(super) fn connect(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Socket, Fault> {
+    pub(super) fn connect(
+        address: &str,
+        timeout: Duration,
+        wait: &mut dyn Wait,
+    ) -> Result<Socket, Fault> {
         let deadline = Deadline::after(timeout);
         let fd = if address.starts_with('/') {
             connect_unix(address, deadline, wait)?
@@ -70,16 +75,27 @@ impl Socket {
     /// Whether the peer has neither closed nor sent anything that was not asked for.
     pub(super) fn is_quiet(&self) -> bool {
         let mut byte = [0_u8; 1];
-        let peeked = recv(&self.fd, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        let peeked = recv(
+            &self.fd,
+            &mut byte[..],
+            RecvFlags::PEEK | RecvFlags::DONTWAIT,
+        );
         matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Sends everything.
-    pub(super) fn send(&self, mut bytes: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    pub(super) fn send(
+        &self,
+        mut bytes: &[u8],
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
         while !bytes.is_empty() {
             match send(&self.fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(sent) => bytes = &bytes[sent..],
-                Err(Errno::AGAIN) => ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?,
+                Err(Errno::AGAIN) => {
+                    ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?
+                }
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),
             }
@@ -87,10 +103,17 @@ impl Socket {
         Ok(())
     }
 
-    /// The first read of an exchange: waits in the kernel, for the whole of the exchange's time, where most of it is left.
-    pub(super) fn first(&mut self, into: &mut Vec<u8>, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    /// The first read of an exchange: waits in the kernel, for the whole of the exchange's time,
+    /// where most of it is left.
+    pub(super) fn first(
+        &mut self,
+        into: &mut Vec<u8>,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
         if self.limit != deadline.total {
-            sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, Some(deadline.total)).map_err(io_fault)?;
+            sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, Some(deadline.total))
+                .map_err(io_fault)?;
             self.limit = deadline.total;
         }
         if deadline.left() < deadline.total.mul_f64(0.9) {
@@ -109,12 +132,19 @@ impl Socket {
     }
 
     /// Any further read: as many bytes as there are, at least one, within what is left of the time.
-    pub(super) fn more(&mut self, into: &mut Vec<u8>, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    pub(super) fn more(
+        &mut self,
+        into: &mut Vec<u8>,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
         loop {
             match recv(&self.fd, spare_capacity(into), RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Err(Fault::Closed),
                 Ok(_) => return Ok(()),
-                Err(Errno::AGAIN) => ready(&self.fd, PollFlags::IN, deadline, Fault::Timeout, wait)?,
+                Err(Errno::AGAIN) => {
+                    ready(&self.fd, PollFlags::IN, deadline, Fault::Timeout, wait)?
+                }
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),
             }
@@ -128,10 +158,20 @@ fn connect_tcp(address: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result
         .to_socket_addrs()
         .map_err(|error| Fault::Resolve(Arc::new(error)))?
         .collect();
-    let mut last = Fault::Resolve(Arc::new(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
+    let mut last = Fault::Resolve(Arc::new(io::Error::new(
+        io::ErrorKind::NotFound,
+        "it has no address",
+    )));
     for (index, candidate) in resolved.iter().enumerate() {
         let share = deadline.left() / (resolved.len() - index) as u32;
-        match connect_to(candidate, Deadline { at: Instant::now() + share, ..deadline }, wait) {
+        match connect_to(
+            candidate,
+            Deadline {
+                at: Instant::now() + share,
+                ..deadline
+            },
+            wait,
+        ) {
             Ok(fd) => return Ok(fd),
             Err(Fault::Interrupted) => return Err(Fault::Interrupted),
             Err(fault) => last = fault,
@@ -140,7 +180,11 @@ fn connect_tcp(address: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result
     Err(last)
 }
 
-fn connect_to(address: &SocketAddr, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
+fn connect_to(
+    address: &SocketAddr,
+    deadline: Deadline,
+    wait: &mut dyn Wait,
+) -> Result<OwnedFd, Fault> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -150,10 +194,13 @@ fn connect_to(address: &SocketAddr, deadline: Deadline, wait: &mut dyn Wait) -> 
     sockopt::set_tcp_nodelay(&fd, true).map_err(connect_fault)?;
     match connect(&fd, address) {
         Ok(()) => {}
-        // An interrupted connect goes on in the background, like one that was begun without blocking.
+        // An interrupted connect goes on in the background, like one that was begun without
+        // blocking.
         Err(Errno::INPROGRESS | Errno::INTR) => {
             ready(&fd, PollFlags::OUT, deadline, Fault::ConnectTimeout, wait)?;
-            sockopt::socket_error(&fd).map_err(connect_fault)?.map_err(connect_fault)?;
+            sockopt::socket_error(&fd)
+                .map_err(connect_fault)?
+                .map_err(connect_fault)?;
         }
         Err(errno) => return Err(connect_fault(errno)),
     }
@@ -164,14 +211,20 @@ fn connect_to(address: &SocketAddr, deadline: Deadline, wait: &mut dyn Wait) -> 
 /// A Unix socket is connected at once, or waits for a place in the listener's queue.
 fn connect_unix(path: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
     let address = SocketAddrUnix::new(path).map_err(connect_fault)?;
-    let fd =
-        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map_err(connect_fault)?;
+    let fd = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(connect_fault)?;
     loop {
         let left = deadline.left();
         if left.is_zero() {
             return Err(Fault::ConnectTimeout(deadline.total));
         }
-        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Send, Some(left)).map_err(connect_fault)?;
+        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Send, Some(left))
+            .map_err(connect_fault)?;
         match connect(&fd, &address) {
             Ok(()) => return Ok(fd),
             Err(Errno::AGAIN) => return Err(Fault::ConnectTimeout(deadline.total)),
@@ -190,7 +243,10 @@ fn ready(
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
     loop {
-        match poll(&mut [PollFd::new(fd, events)], Some(&timespec(deadline.left()))) {
+        match poll(
+            &mut [PollFd::new(fd, events)],
+            Some(&timespec(deadline.left())),
+        ) {
             Ok(0) => return Err(timeout(deadline.total)),
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => interrupted(wait)?,

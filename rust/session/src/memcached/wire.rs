@@ -1,8 +1,8 @@
 //! Operations as meta commands, and answers as replies.
 //!
-//! Framing and flags are those of `memcache::exp`; this module says which commands an operation is, and what the
-//! answers to them mean. Every command carries an opaque token that its answer must repeat: an answer to any other
-//! command is out of step, and can't be taken for ours.
+//! Framing and flags are those of `memcache::exp`; this module says which commands an operation is,
+//! and what the answers to them mean. Every command carries an opaque token that its answer must
+//! repeat: an answer to any other command is out of step, and can't be taken for ours.
 //!
 //! ```text
 //! mg ID v f c O1      ->  VA 42 f1 c7 O1 + 42 bytes | EN O1
@@ -10,15 +10,16 @@
 //! ```
 
 use memcache::exp::{
-    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode, SetOptions,
-    build_delete, build_get, build_noop, build_set, parse_meta_result,
+    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode,
+    SetOptions, build_delete, build_get, build_noop, build_set, parse_meta_result,
 };
 
 use crate::backend::{Item, Op, Reply, Version, When};
 use crate::error::Fault;
 
-/// What memcached keeps of each item besides key and value: its header, the version, the client flags, the key's
-/// terminator and the value's line end. All of it counts against the largest item it takes.
+/// What memcached keeps of each item besides key and value: its header, the version, the client
+/// flags, the key's terminator and the value's line end. All of it counts against the largest item
+/// it takes.
 const ITEM_OVERHEAD: u64 = 48 + 8 + 4 + 1 + 2;
 
 /// The size that memcached gives an item.
@@ -27,7 +28,12 @@ pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
 }
 
 /// Appends the command of an operation. `key` is the operation's, with its namespace.
-pub(super) fn encode(op: &Op<'_>, key: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn encode(
+    op: &Op<'_>,
+    key: &[u8],
+    token: u32,
+    request: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let opaque = Some(token.to_string().into_bytes());
     command(op, key, opaque)
         .and_then(|command| command.encode_into(request))
@@ -80,7 +86,9 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
         return Ok(None);
     }
     MetaResponse::parse_header(line).map_err(fault)?;
-    let length = line[3..].split(|&byte| byte == b' ').find(|token| !token.is_empty());
+    let length = line[3..]
+        .split(|&byte| byte == b' ')
+        .find(|token| !token.is_empty());
     length
         .and_then(|token| std::str::from_utf8(token).ok())
         .and_then(|token| token.parse().ok())
@@ -89,29 +97,36 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
 }
 
 /// Reads the answer to an operation.
-pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+pub(super) fn decode(
+    op: &Op<'_>,
+    token: u32,
+    line: &[u8],
+    value: Option<Vec<u8>>,
+) -> Result<Reply, Fault> {
     let answer = MetaResponse::parse_header(line)
         .and_then(parse_meta_result)
         .map_err(fault)?;
     let repeated = answer.opaque.as_deref();
     // Some releases leave the token out where nothing was found.
-    if repeated != Some(token.to_string().as_bytes()) && !(repeated.is_none() && answer.rc == ReturnCode::En) {
+    if repeated != Some(token.to_string().as_bytes())
+        && !(repeated.is_none() && answer.rc == ReturnCode::En)
+    {
         return Err(out_of_step(line));
     }
     let version = || answer.cas.map(Version).ok_or_else(|| out_of_step(line));
     match (op, answer.rc) {
-        (Op::Get { body: true, .. }, ReturnCode::Va) | (Op::Get { body: false, .. }, ReturnCode::Hd) => {
-            Ok(Reply::Item(Item {
-                value: value.unwrap_or_default(),
-                flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
-                version: version()?,
-            }))
-        }
+        (Op::Get { body: true, .. }, ReturnCode::Va)
+        | (Op::Get { body: false, .. }, ReturnCode::Hd) => Ok(Reply::Item(Item {
+            value: value.unwrap_or_default(),
+            flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
+            version: version()?,
+        })),
         (Op::Store { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
         (Op::Delete { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
         (Op::Get { .. }, ReturnCode::En) => Ok(Reply::Missing),
         (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) => Ok(Reply::Missing),
-        (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex) | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
+        (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex)
+        | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
         _ => Err(out_of_step(line)),
     }
 }
@@ -131,13 +146,38 @@ pub(super) fn decode_probe(line: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// The command that lists a server's settings, and the setting that is looked for.
+/// The command that lists a server's settings.
 pub(super) const SETTINGS: &[u8] = b"stats settings\r\n";
 
-/// The largest item, where this line of the settings says so.
-pub(super) fn item_size_max(line: &[u8]) -> Option<u64> {
-    let number = line.strip_prefix(b"STAT item_size_max ")?;
-    std::str::from_utf8(number).ok()?.parse().ok()
+/// One line of the answer to [`SETTINGS`].
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Setting {
+    ItemSizeMax(u64),
+    Other,
+    End,
+}
+
+/// Reads a line of the settings. A server that does not list them (a proxy) ends the list with an
+/// error line.
+pub(super) fn setting(line: &[u8]) -> Result<Setting, Fault> {
+    if line == b"END"
+        || [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    {
+        return Ok(Setting::End);
+    }
+    let setting = line
+        .strip_prefix(b"STAT ")
+        .ok_or_else(|| out_of_step(line))?;
+    let Some(number) = setting.strip_prefix(b"item_size_max ") else {
+        return Ok(Setting::Other);
+    };
+    std::str::from_utf8(number)
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .map(Setting::ItemSizeMax)
+        .ok_or_else(|| out_of_step(line))
 }
 
 /// An answer that is no answer to what was asked.
@@ -201,7 +241,10 @@ mod tests {
             (sliding, "mg ns:k v f c T60 O5\r\n"),
             (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
-            (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
+            (
+                store(When::Version(Version(7))),
+                "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n",
+            ),
             (DELETE, "md ns:k C7 O5\r\n"),
         ] {
             let mut request = Vec::new();
@@ -233,8 +276,14 @@ mod tests {
             (DELETE, "NF O5", Reply::Missing),
             (DELETE, "EX O5", Reply::Exists),
         ] {
-            let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec());
-            assert_eq!(decode(&op, 5, line.as_bytes(), value).unwrap(), expected, "{line}");
+            let value = value_length(line.as_bytes())
+                .unwrap()
+                .map(|_| b"body".to_vec());
+            assert_eq!(
+                decode(&op, 5, line.as_bytes(), value).unwrap(),
+                expected,
+                "{line}"
+            );
         }
     }
 
@@ -265,9 +314,19 @@ mod tests {
 
     #[test]
     fn error_lines_are_told_apart() {
-        let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
-        assert_eq!(told("ERROR"), "speaks no meta commands; memcached 1.6 or later is needed");
-        assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
+        let told = |line: &str| {
+            decode(&GET, 5, line.as_bytes(), None)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            told("ERROR"),
+            "speaks no meta commands; memcached 1.6 or later is needed"
+        );
+        assert_eq!(
+            told("CLIENT_ERROR bad data chunk"),
+            "CLIENT_ERROR bad data chunk"
+        );
         assert_eq!(
             told("SERVER_ERROR out of memory storing object"),
             "SERVER_ERROR out of memory storing object"
@@ -278,15 +337,28 @@ mod tests {
     fn lengths_are_bounded() {
         assert_eq!(value_length(b"VA 12 f1").unwrap(), Some(12));
         assert_eq!(value_length(b"HD f1").unwrap(), None);
-        for line in ["VA ", "VA x", "VA -1 f1", "VA 1073741825 f1", "VA 99999999999999999999 f1"] {
+        for line in [
+            "VA ",
+            "VA x",
+            "VA -1 f1",
+            "VA 1073741825 f1",
+            "VA 99999999999999999999 f1",
+        ] {
             assert!(value_length(line.as_bytes()).is_err(), "{line}");
         }
     }
 
     #[test]
     fn settings() {
-        assert_eq!(item_size_max(b"STAT item_size_max 1048576"), Some(1_048_576));
-        assert_eq!(item_size_max(b"STAT item_size_max x"), None);
-        assert_eq!(item_size_max(b"STAT maxbytes 67108864"), None);
+        assert_eq!(
+            setting(b"STAT item_size_max 1048576").unwrap(),
+            Setting::ItemSizeMax(1_048_576)
+        );
+        assert_eq!(setting(b"STAT maxbytes 67108864").unwrap(), Setting::Other);
+        assert_eq!(setting(b"END").unwrap(), Setting::End);
+        assert_eq!(setting(b"ERROR").unwrap(), Setting::End);
+        for line in ["STAT item_size_max x", "EN", ""] {
+            assert!(setting(line.as_bytes()).is_err(), "{line}");
+        }
     }
 }

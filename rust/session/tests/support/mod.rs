@@ -1,5 +1,5 @@
-//! What the tests of this crate stand on: a real memcached on a free port, a server that misbehaves by script, and
-//! sessions to store.
+//! What the tests of this crate stand on: a real memcached on a free port, a server that misbehaves
+//! by script, and sessions to store.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub mod scripted;
@@ -21,7 +21,8 @@ pub struct Memcached {
 }
 
 impl Memcached {
-    /// One on a free port of the loopback. `None`, with a word about it, where it is not installed; a failure in CI.
+    /// One on a free port of the loopback. `None`, with a word about it, where it is not installed;
+    /// a failure in CI.
     pub fn start() -> Option<Memcached> {
         Memcached::start_with(&[])
     }
@@ -34,7 +35,11 @@ impl Memcached {
         let port = port.to_string();
         let mut listen = vec!["-l", host, "-p", &port, "-U", "0"];
         listen.extend(arguments);
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let address = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
         Memcached::spawn(&listen, address)
     }
 
@@ -48,10 +53,16 @@ impl Memcached {
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "root"]);
         }
-        let spawned = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let spawned = command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         let child = match spawned {
             Ok(child) => child,
-            Err(error) if std::env::var_os("CI").is_some() => panic!("memcached is needed in CI: {error}"),
+            Err(error) if std::env::var_os("CI").is_some() => {
+                panic!("memcached is needed in CI: {error}")
+            }
             Err(error) => {
                 eprintln!("skipped: memcached can't be started: {error}");
                 return None;
@@ -59,7 +70,10 @@ impl Memcached {
         };
         let mut memcached = Memcached { child, address };
         until("memcached accepts connections", || {
-            assert!(memcached.child.try_wait().unwrap().is_none(), "memcached ended");
+            assert!(
+                memcached.child.try_wait().unwrap().is_none(),
+                "memcached ended"
+            );
             memcached.connect().is_some()
         });
         Some(memcached)
@@ -67,16 +81,23 @@ impl Memcached {
 
     fn connect(&self) -> Option<Box<dyn ReadWrite>> {
         if self.address.starts_with('/') {
-            UnixStream::connect(&self.address).ok().map(|stream| Box::new(stream) as _)
+            UnixStream::connect(&self.address)
+                .ok()
+                .map(|stream| Box::new(stream) as _)
         } else {
-            TcpStream::connect(&self.address).ok().map(|stream| Box::new(stream) as _)
+            TcpStream::connect(&self.address)
+                .ok()
+                .map(|stream| Box::new(stream) as _)
         }
     }
 
-    /// Sends commands, and returns everything that is answered until the server closes the connection.
+    /// Sends commands, and returns everything that is answered until the server closes the
+    /// connection.
     pub fn raw(&self, commands: &str) -> String {
         let mut stream = self.connect().expect("a connection");
-        stream.write_all(format!("{commands}quit\r\n").as_bytes()).unwrap();
+        stream
+            .write_all(format!("{commands}quit\r\n").as_bytes())
+            .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         answer.escape_ascii().to_string()
@@ -100,6 +121,21 @@ impl Memcached {
         Store::open(self.config()).unwrap()
     }
 
+    /// Stops the server in the middle of whatever it does.
+    pub fn stop(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets a stopped server go on.
+    pub fn go_on(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let child = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(child, signal).unwrap();
+    }
+
     /// Kills the server; returns its port.
     pub fn kill(self) -> u16 {
         self.address.rsplit_once(':').unwrap().1.parse().unwrap()
@@ -118,7 +154,11 @@ impl<T: Read + Write> ReadWrite for T {}
 
 /// A port that nobody listens on.
 pub fn free_port(host: &str) -> u16 {
-    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind((host, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Waits until something holds; fails when it does not within ten seconds.
@@ -151,7 +191,10 @@ pub fn new_id() -> Id {
 
 /// `"a=1 b=2"`, frozen.
 pub fn frozen(text: &str) -> Vec<u8> {
-    let session: BTreeMap<&str, &str> = text.split_whitespace().map(|pair| pair.split_once('=').unwrap()).collect();
+    let session: BTreeMap<&str, &str> = text
+        .split_whitespace()
+        .map(|pair| pair.split_once('=').unwrap())
+        .collect();
     storable::to_vec(&session, &storable::Options::default()).unwrap()
 }
 
@@ -162,18 +205,27 @@ pub fn body(text: &str) -> Body {
 /// The opposite of [`frozen`].
 pub fn thawed(bytes: &[u8]) -> String {
     let session: BTreeMap<String, String> = storable::from_slice(bytes).unwrap();
-    let pairs: Vec<String> = session.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = session
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(" ")
 }
 
 /// What is stored, thawed; `None` for no session.
 pub fn load(store: &mut Store, id: &Id) -> Option<String> {
-    store.load(id, &mut NoWait).unwrap().map(|loaded| thawed(&loaded.body))
+    store
+        .load(id, &mut NoWait)
+        .unwrap()
+        .map(|loaded| thawed(&loaded.body))
 }
 
 /// Reads a session that is there.
 pub fn loaded(store: &mut Store, id: &Id) -> Loaded {
-    store.load(id, &mut NoWait).unwrap().expect("the session is there")
+    store
+        .load(id, &mut NoWait)
+        .unwrap()
+        .expect("the session is there")
 }
 
 /// A store of `config` with one session in it.

@@ -1,10 +1,11 @@
 //! A server that does what it is told: for each connection a list of steps.
 //!
-//! Connections are accepted one after the other, and each has its own list; when the lists are used up, further
-//! connections are closed at once. What was received is kept for the test to look at.
+//! Connections are accepted one after the other, and each has its own list; when the lists are used
+//! up, further connections are closed at once. What was received is kept for the test to look at.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -21,7 +22,7 @@ pub enum Step {
     Say(&'static str),
     /// Sends nothing until the other side closes the connection.
     Silence,
-    /// Closes the connection with the commands unread, so that the other side sees a reset.
+    /// Waits for a command and closes the connection with it unread: the other side sees a reset.
     Reset,
     /// Waits until the test calls `go_on`.
     Await,
@@ -30,6 +31,10 @@ pub enum Step {
 pub struct Scripted {
     pub address: String,
     received: Arc<Mutex<Vec<String>>>,
+    /// The connection that is being served.
+    current: Arc<Mutex<Option<TcpStream>>>,
+    done: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
     go_on: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,12 +46,23 @@ impl Scripted {
         let received = Arc::new(Mutex::new(Vec::new()));
         let (go_on, awaited) = channel();
         let log = Arc::clone(&received);
+        let current = Arc::new(Mutex::new(None));
+        let serving = Arc::clone(&current);
+        let done = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&done);
+        let ended = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&ended);
         let thread = std::thread::spawn(move || {
             let mut scripts = connections.into_iter();
             while let Ok((stream, _)) = listener.accept() {
                 match scripts.next() {
-                    Some(steps) => play(stream, &steps, &log, &awaited),
-                    None if log.lock().unwrap().last().is_some_and(|last| last == END) => return,
+                    Some(steps) => {
+                        *serving.lock().unwrap() = stream.try_clone().ok();
+                        play(stream, &steps, &log, &awaited, &counter);
+                        *serving.lock().unwrap() = None;
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                    None if ending.load(Ordering::SeqCst) => return,
                     None => drop(stream),
                 }
             }
@@ -54,6 +70,9 @@ impl Scripted {
         Scripted {
             address,
             received,
+            current,
+            done,
+            ended,
             go_on,
             thread: Some(thread),
         }
@@ -64,6 +83,13 @@ impl Scripted {
         self.received.lock().unwrap().clone()
     }
 
+    /// Waits until this many steps are done; the end of a connection counts as one.
+    pub fn until_done(&self, steps: usize) {
+        super::until("the server has done its steps", || {
+            self.done.load(Ordering::SeqCst) >= steps
+        });
+    }
+
     pub fn go_on(&self) {
         self.go_on.send(()).unwrap();
     }
@@ -71,8 +97,17 @@ impl Scripted {
     pub fn config(&self) -> Config {
         Config {
             servers: Target::Memcached(vec![self.server()]),
-            io_timeout: Duration::from_millis(200),
+            connect_timeout: Duration::from_secs(5),
+            io_timeout: Duration::from_secs(5),
             ..Config::default()
+        }
+    }
+
+    /// A configuration that soon gives up, for a server that will not answer.
+    pub fn hasty(&self) -> Config {
+        Config {
+            io_timeout: Duration::from_millis(200),
+            ..self.config()
         }
     }
 
@@ -81,14 +116,15 @@ impl Scripted {
     }
 }
 
-const END: &str = "the test has ended";
-
 impl Drop for Scripted {
     fn drop(&mut self) {
-        // The thread may wait for a connection whose script has not been played: those that are left are refused by hand.
-        self.received.lock().unwrap().push(END.to_owned());
+        // Stores keep their connections; and scripts may be left that nobody played.
+        self.ended.store(true, Ordering::SeqCst);
         let thread = self.thread.take().unwrap();
         while !thread.is_finished() {
+            if let Some(stream) = &*self.current.lock().unwrap() {
+                stream.shutdown(Shutdown::Both).ok();
+            }
             TcpStream::connect(&self.address).ok();
             self.go_on.send(()).ok();
             std::thread::yield_now();
@@ -97,7 +133,13 @@ impl Drop for Scripted {
     }
 }
 
-fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited: &Receiver<()>) {
+fn play(
+    mut stream: TcpStream,
+    steps: &[Step],
+    log: &Mutex<Vec<String>>,
+    awaited: &Receiver<()>,
+    done: &AtomicUsize,
+) {
     let mut token = String::new();
     for step in steps {
         match step {
@@ -106,14 +148,23 @@ fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited
                     let Some(command) = read_command(&mut stream) else {
                         return;
                     };
-                    if let Some(opaque) = command.lines().next().unwrap().split(' ').find(|token| token.starts_with('O')) {
+                    if let Some(opaque) = command
+                        .lines()
+                        .next()
+                        .unwrap()
+                        .split(' ')
+                        .find(|token| token.starts_with('O'))
+                    {
                         token = opaque.to_owned();
                     }
                     log.lock().unwrap().push(command);
                 }
             }
             Step::Say(words) => {
-                if stream.write_all(words.replace("{O}", &token).as_bytes()).is_err() {
+                if stream
+                    .write_all(words.replace("{O}", &token).as_bytes())
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -121,11 +172,11 @@ fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited
                 std::io::copy(&mut stream, &mut std::io::sink()).ok();
             }
             Step::Reset => {
-                // Unread bytes at the time of the close make it a reset.
                 stream.peek(&mut [0]).ok();
             }
             Step::Await => awaited.recv().unwrap(),
         }
+        done.fetch_add(1, Ordering::SeqCst);
     }
 }
 

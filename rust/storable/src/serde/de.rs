@@ -1,7 +1,8 @@
 //! A value into a Rust type.
 
 use serde::de::{
-    DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -49,7 +50,9 @@ impl<'a> Deserializer<'a> {
         let node = self.resolve()?;
         match node.kind() {
             Kind::Integer => visitor.visit_string(node.as_i64().unwrap_or_default().to_string()),
-            Kind::Double => visitor.visit_string(crate::number_text(node.as_f64().unwrap_or_default())),
+            Kind::Double => {
+                visitor.visit_string(crate::number_text(node.as_f64().unwrap_or_default()))
+            }
             Kind::Boolean => visitor.visit_str(if node.as_bool() { "1" } else { "" }),
             _ => self.deserialize_any_of(visitor),
         }
@@ -68,15 +71,24 @@ impl<'a> Deserializer<'a> {
                 None => visitor.visit_bytes(node.as_bytes().unwrap_or_default()),
             },
             Kind::Array => self.budget.deeper(|| {
-                let mut list = List { elements: node.elements(), budget: self.budget };
+                let mut list = List {
+                    elements: node.elements(),
+                    budget: self.budget,
+                };
                 let value = visitor.visit_seq(&mut list)?;
                 match list.elements.len() {
                     0 => Ok(value),
-                    rest => Err(Error::message(format_args!("an array with {rest} elements too many"))),
+                    rest => Err(Error::message(format_args!(
+                        "an array with {rest} elements too many"
+                    ))),
                 }
             }),
             Kind::Hash => self.budget.deeper(|| {
-                visitor.visit_map(Pairs { entries: node.entries(), value: None, budget: self.budget })
+                visitor.visit_map(Pairs {
+                    entries: node.entries(),
+                    value: None,
+                    budget: self.budget,
+                })
             }),
         }
     }
@@ -127,11 +139,19 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
         self.deserialize_any_of(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -139,7 +159,12 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         self.deserialize_any_of(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value> {
         self.deserialize_any_of(visitor)
     }
 
@@ -164,13 +189,24 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         match (node.kind(), entries.next(), entries.next()) {
             (Kind::Bytes | Kind::Text, ..) => {
                 let name = characters(node.as_bytes().unwrap_or_default()).into_owned();
-                visitor.visit_enum(Variant { name, contents: None, budget: self.budget })
+                visitor.visit_enum(Variant {
+                    name,
+                    contents: None,
+                    budget: self.budget,
+                })
             }
             (Kind::Hash, Some((key, contents)), None) => self.budget.deeper(|| {
                 let name = key_characters(&key);
-                visitor.visit_enum(Variant { name, contents: Some(contents), budget: self.budget })
+                visitor.visit_enum(Variant {
+                    name,
+                    contents: Some(contents),
+                    budget: self.budget,
+                })
             }),
-            _ => Err(Error::invalid_type(Unexpected::Other("another value"), &"the name of a variant, or a hash of one pair")),
+            _ => Err(Error::invalid_type(
+                Unexpected::Other("another value"),
+                &"the name of a variant, or a hash of one pair",
+            )),
         }
     }
 }
@@ -184,8 +220,11 @@ impl<'de> SeqAccess<'de> for &mut List<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some(node) = self.elements.next() else { return Ok(None) };
-        seed.deserialize(Deserializer::new(node, self.budget)).map(Some)
+        let Some(node) = self.elements.next() else {
+            return Ok(None);
+        };
+        seed.deserialize(Deserializer::new(node, self.budget))
+            .map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -203,9 +242,12 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.entries.next() else {
+            return Ok(None);
+        };
         self.value = Some(value);
-        seed.deserialize(KeyDeserializer(key_characters(&key))).map(Some)
+        seed.deserialize(KeyDeserializer(key_characters(&key)))
+            .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
@@ -241,7 +283,11 @@ impl<'de> serde::Deserializer<'de> for KeyDeserializer {
         deserialize_i64 visit_i64 i64 deserialize_u8 visit_u8 u8 deserialize_u16 visit_u16 u16
         deserialize_u32 visit_u32 u32 deserialize_u64 visit_u64 u64);
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -276,7 +322,13 @@ impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Contents<'a>)> {
         let variant = seed.deserialize(KeyDeserializer(self.name))?;
-        Ok((variant, Contents(self.contents.map(|node| Deserializer::new(node, self.budget)))))
+        Ok((
+            variant,
+            Contents(
+                self.contents
+                    .map(|node| Deserializer::new(node, self.budget)),
+            ),
+        ))
     }
 }
 
@@ -285,7 +337,8 @@ struct Contents<'a>(Option<Deserializer<'a>>);
 
 impl<'a> Contents<'a> {
     fn some(self) -> Result<Deserializer<'a>> {
-        self.0.ok_or_else(|| Error::invalid_type(Unexpected::UnitVariant, &"a variant with contents"))
+        self.0
+            .ok_or_else(|| Error::invalid_type(Unexpected::UnitVariant, &"a variant with contents"))
     }
 }
 
@@ -307,7 +360,11 @@ impl<'de> VariantAccess<'de> for Contents<'_> {
         self.some()?.deserialize_any_of(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
         self.some()?.deserialize_any_of(visitor)
     }
 }

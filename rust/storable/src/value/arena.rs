@@ -1,7 +1,8 @@
 //! Where the parts of a value lie: one vector, indexed by [`NodeId`].
 //!
 //! Parts refer to each other by id, so sharing and cycles cost nothing and need no counting. A part
-//! that lost its last owner stays until the whole value is dropped.
+//! that lost its last owner stays until the whole value is dropped. The smallest part, one byte in an
+//! image, takes 56 bytes here; the smallest pair of a hash, six bytes, about 110.
 
 use indexmap::IndexMap;
 
@@ -63,6 +64,11 @@ pub(crate) struct Entry {
     pub(crate) value: NodeId,
 }
 
+const _: () = assert!(
+    size_of::<Slot>() <= 56,
+    "what the module's documentation says"
+);
+
 impl Entry {
     /// Whether this is a key that a restricted hash would allow, and doesn't have.
     pub(crate) fn is_placeholder(self) -> bool {
@@ -77,7 +83,10 @@ impl Table {
 
     /// Sets a key, in its place if it is there already, else at the end.
     pub(crate) fn insert(&mut self, key: &Key<'_>, value: NodeId) {
-        let entry = Entry { flags: key.flags, value };
+        let entry = Entry {
+            flags: key.flags,
+            value,
+        };
         match self.entries.get_mut(key) {
             Some(there) => *there = entry,
             None => drop(self.entries.insert(Name::from(key), entry)),
@@ -112,7 +121,9 @@ impl Arena {
     }
 
     pub(crate) fn has_booleans(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot.data, Data::Boolean(_)))
+        self.slots
+            .iter()
+            .any(|slot| matches!(slot.data, Data::Boolean(_)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -121,7 +132,12 @@ impl Arena {
 
     pub(crate) fn add(&mut self, data: Data) -> Result<NodeId> {
         let id = u32::try_from(self.slots.len()).map_err(|_| Error::message("too many values"))?;
-        self.slots.push(Slot { data, class: None, vstring: None, owners: Owners::None });
+        self.slots.push(Slot {
+            data,
+            class: None,
+            vstring: None,
+            owners: Owners::None,
+        });
         Ok(NodeId(id))
     }
 
@@ -146,7 +162,8 @@ impl Arena {
     }
 
     pub(crate) fn add_class(&mut self, name: &[u8]) -> Result<ClassId> {
-        let id = u32::try_from(self.classes.len()).map_err(|_| Error::message("too many classes"))?;
+        let id =
+            u32::try_from(self.classes.len()).map_err(|_| Error::message("too many classes"))?;
         self.classes.push(name.into());
         Ok(ClassId(id))
     }
@@ -223,7 +240,10 @@ impl Build for Arena {
     }
 
     fn hash(&mut self, len: usize, flags: HashFlags) -> Result<NodeId> {
-        self.add(Data::Hash(Box::new(Table { flags, entries: IndexMap::with_capacity(len) })))
+        self.add(Data::Hash(Box::new(Table {
+            flags,
+            entries: IndexMap::with_capacity(len),
+        })))
     }
 
     fn insert(&mut self, hash: NodeId, key: &[u8], flags: KeyFlags, value: NodeId) -> Result<()> {

@@ -1,23 +1,6 @@
 //! Changing a value: setting and removing keys of its root, and taking over parts of another value.
 //!
-//! What merging two versions of a session needs, and no more:
-//!
-//! ```
-//! use storable::{Import, Limits, Value};
-//!
-//! let limits = Limits::default();
-//! let mut ours = Value::parse(b"\x05\x0b\x03\0\0\0\x01\x08\x81\0\0\0\x01a", &limits).unwrap(); // { a => 1 }
-//! let theirs = Value::parse(b"\x05\x0b\x03\0\0\0\x01\x08\x82\0\0\0\x01b", &limits).unwrap(); // { b => 2 }
-//!
-//! let mut import = Import::new(&theirs);
-//! for (key, node) in theirs.root().entries() {
-//!     let copy = import.copy(&mut ours, node.id()).unwrap();
-//!     ours.insert(key, copy).unwrap();
-//! }
-//! ours.remove("a").unwrap();
-//! assert_eq!(ours.root().get("b").unwrap().as_i64(), Some(2));
-//! assert!(ours.root().get("a").is_none());
-//! ```
+//! What merging two versions of a session needs, and no more. [`Import`] has the example.
 
 use std::collections::HashMap;
 
@@ -57,6 +40,23 @@ impl Value {
 
 /// Copies parts of one value into another. What they share there, they share in the copy, from one
 /// call of [`copy`](Import::copy) to the next.
+///
+/// ```
+/// use storable::{Import, Limits, Value};
+///
+/// let limits = Limits::default();
+/// let mut ours = Value::parse(b"\x05\x0b\x03\0\0\0\x01\x08\x81\0\0\0\x01a", &limits).unwrap(); // { a => 1 }
+/// let theirs = Value::parse(b"\x05\x0b\x03\0\0\0\x01\x08\x82\0\0\0\x01b", &limits).unwrap(); // { b => 2 }
+///
+/// let mut import = Import::new(&theirs);
+/// for (key, node) in theirs.root().entries() {
+///     let copy = import.copy(&mut ours, node.id()).unwrap();
+///     ours.insert(key, copy).unwrap();
+/// }
+/// ours.remove("a").unwrap();
+/// assert_eq!(ours.root().get("b").unwrap().as_i64(), Some(2));
+/// assert!(ours.root().get("a").is_none());
+/// ```
 #[derive(Debug)]
 pub struct Import<'a> {
     from: &'a Arena,
@@ -66,7 +66,10 @@ pub struct Import<'a> {
 impl<'a> Import<'a> {
     /// Begins copying from a value.
     pub fn new(from: &'a Value) -> Self {
-        Self { from: &from.arena, copies: HashMap::new() }
+        Self {
+            from: &from.arena,
+            copies: HashMap::new(),
+        }
     }
 
     /// Copies a part with all that it holds, and returns the copy: always to the same value.

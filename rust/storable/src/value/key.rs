@@ -34,7 +34,10 @@ pub struct Key<'a> {
 impl<'a> Key<'a> {
     /// A key as an image has it.
     pub fn new(bytes: &'a [u8], flags: KeyFlags) -> Self {
-        Self { bytes: Cow::Borrowed(bytes), flags }
+        Self {
+            bytes: Cow::Borrowed(bytes),
+            flags,
+        }
     }
 
     fn is_utf8(&self) -> bool {
@@ -53,10 +56,23 @@ impl<'a> From<&'a str> for Key<'a> {
         if text.is_ascii() {
             return Self::new(text.as_bytes(), KeyFlags::NONE);
         }
-        match text.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<Vec<u8>, _>>() {
-            Ok(bytes) => Self { bytes: Cow::Owned(bytes), flags: KeyFlags::WAS_UTF8 },
+        match text
+            .chars()
+            .map(|c| u8::try_from(u32::from(c)))
+            .collect::<Result<Vec<u8>, _>>()
+        {
+            Ok(bytes) => Self {
+                bytes: Cow::Owned(bytes),
+                flags: KeyFlags::WAS_UTF8,
+            },
             Err(_) => Self::new(text.as_bytes(), KeyFlags::UTF8),
         }
+    }
+}
+
+impl<'a> From<&'a Key<'_>> for Key<'a> {
+    fn from(key: &'a Key<'_>) -> Self {
+        Self::new(&key.bytes, key.flags)
     }
 }
 
@@ -91,7 +107,10 @@ impl Hash for Name {
 
 impl From<&Key<'_>> for Name {
     fn from(key: &Key<'_>) -> Self {
-        Self { bytes: key.bytes.as_ref().into(), utf8: key.is_utf8() }
+        Self {
+            bytes: key.bytes.as_ref().into(),
+            utf8: key.is_utf8(),
+        }
     }
 }
 
@@ -108,7 +127,10 @@ mod tests {
     #[test]
     fn characters_below_256_are_bytes_whatever_they_were() {
         let was = Key::from("\u{e9}");
-        assert_eq!((was.bytes.as_ref(), was.flags), (b"\xe9".as_slice(), KeyFlags::WAS_UTF8));
+        assert_eq!(
+            (was.bytes.as_ref(), was.flags),
+            (b"\xe9".as_slice(), KeyFlags::WAS_UTF8)
+        );
         assert!(was.equivalent(&Name::from(&Key::from(b"\xe9".as_slice()))));
     }
 

@@ -129,14 +129,22 @@ impl<'a> Scalar<'a> {
     /// `None` for what is no scalar, or a reference.
     fn of(data: &'a Data) -> Option<Self> {
         Some(Self::String(match data {
-            Data::Undef | Data::Immortal(Immortal::Undef | Immortal::ElemUndef) => return Some(Self::Undef),
+            Data::Undef | Data::Immortal(Immortal::Undef | Immortal::ElemUndef) => {
+                return Some(Self::Undef);
+            }
             Data::Boolean(true) | Data::Immortal(Immortal::Yes) => Cow::Borrowed(b"1"),
             Data::Boolean(false) | Data::Immortal(Immortal::No) => Cow::Borrowed(b""),
             Data::Integer(value) => Cow::Owned(value.to_string().into_bytes()),
             Data::Double(value) => Cow::Owned(number_text(*value).into_bytes()),
             Data::Text(utf8) => Cow::Borrowed(utf8),
             Data::Bytes(bytes) if bytes.is_ascii() => Cow::Borrowed(bytes),
-            Data::Bytes(bytes) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
+            Data::Bytes(bytes) => Cow::Owned(
+                bytes
+                    .iter()
+                    .map(|byte| char::from(*byte))
+                    .collect::<String>()
+                    .into(),
+            ),
             Data::Array(_) | Data::Hash(_) | Data::Reference(..) => return None,
         }))
     }

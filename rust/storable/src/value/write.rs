@@ -4,7 +4,8 @@ use super::arena::{Arena, Data};
 use super::{NodeId, Value};
 use crate::build::Immortal;
 use crate::error::Result;
-use crate::write::{Options, Writer};
+use crate::options::Options;
+use crate::write::Writer;
 
 impl Value {
     /// The value as an image. With its own [`options`](Value::options), what Storable wrote and
@@ -50,14 +51,19 @@ impl Walk<'_> {
             Data::Array(elements) => elements.get(position).copied(),
             Data::Reference(target, _) => (position == 0).then_some(*target),
             Data::Hash(table) => {
-                let before = position.checked_sub(1).and_then(|before| table.entries.get_index(before));
+                let before = position
+                    .checked_sub(1)
+                    .and_then(|before| table.entries.get_index(before));
                 if let Some((name, entry)) = before {
                     match table.flags.flagged {
                         true => self.writer.flag_key(&name.bytes, entry.flags)?,
                         false => self.writer.key(&name.bytes)?,
                     }
                 }
-                table.entries.get_index(position).map(|(_, entry)| entry.value)
+                table
+                    .entries
+                    .get_index(position)
+                    .map(|(_, entry)| entry.value)
             }
             _ => None,
         })

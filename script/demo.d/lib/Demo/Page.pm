@@ -3,6 +3,7 @@ package Demo::Page;
 # The demo's HTML: data in, a page as a character string out. Everything that is put into a page goes through
 # fill(), which escapes it; only HTML that fill() made goes in as it is, by reference.
 
+use 5.020;
 use strict;
 use warnings;
 use utf8;
@@ -11,7 +12,7 @@ use JSON::PP ();
 
 my $JSON = JSON::PP->new->canonical->allow_nonref->allow_blessed->convert_blessed;
 
-# $session{contents, own, token, store, lifetime, process}, and tie_micros and save_micros, or problem.
+# $session{contents, own, token, store, lifetime, process}, and tie_micros, save_micros and first_tie, or problem.
 sub session {
     my (%session) = @_;
     my $contents = $session{contents};
@@ -72,7 +73,7 @@ HTML
 sub facts {
     my (%session) = @_;
     my @facts = (
-        [ 'Tie took',  micros($session{tie_micros}) ],
+        [ 'Tie took',  micros($session{tie_micros}) . ($session{first_tie} ? ', opening the store' : '') ],
         [ 'Save took', micros($session{save_micros}) ],
         [ 'Expires',   'in ' . $session{lifetime} / 60 . ' min' ],
         [ 'Process',   $session{process} ],

@@ -4,6 +4,7 @@ package Demo::Session;
 #
 # Which store to use stands in the server's configuration (PerlSetVar DemoServers), the rest of the arguments here.
 
+use 5.020;
 use strict;
 use warnings;
 

@@ -103,6 +103,36 @@ subtest 'a handler that uses sessions itself' => sub {
     is contents( $direct, $other )->{n}, 2, 'and does its own';
 };
 
+subtest 'a handler that saves the session that is being saved' => sub {
+    my $id        = create( $direct, a => 1 );
+    my $arguments = behind( [ 'pass', [ late => 0.3 ] ] );
+    tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
+    $session{a} = 2;
+    my $inner = 'not run';
+    local $SIG{ALRM} = sub {
+        $inner = error_of { tied(%session)->save };
+    };
+    ualarm 100_000;
+    is error_of { tied(%session)->save }, '', 'does not break the operation';
+    ualarm 0;
+    unlike $inner, qr/internal error|not run/, 'and is told in plain words, or nothing';
+    untie %session;
+    is contents( $direct, $id )->{a}, 2, 'what was saved is there';
+};
+
+subtest 'a handler that stores into the session that is being saved' => sub {
+    my $id        = create( $direct, a => 1 );
+    my $arguments = behind( [ 'pass', [ late => 0.3 ] ] );
+    tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
+    $session{a} = 2;
+    local $SIG{ALRM} = sub { $session{late} = 1 };
+    ualarm 100_000;
+    is error_of { tied(%session)->save }, '', 'does not break the operation';
+    ualarm 0;
+    untie %session;
+    is_deeply contents( $direct, $id ), { _session_id => $id, a => 2, late => 1 }, 'and is not lost';
+};
+
 subtest 'SIGPIPE' => sub {
     my $raised = 0;
     local $SIG{PIPE} = sub { $raised++ };

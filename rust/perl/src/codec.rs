@@ -23,10 +23,20 @@ pub(crate) fn native_freeze(call: &mut Call<'_>) -> Result<Return> {
 
 /// `thaw BYTES`: a reference to what was frozen.
 pub(crate) fn thaw(call: &mut Call<'_>) -> Result<Return> {
-    // A copy, for a DESTROY may change the original meanwhile; perl lets long strings share their buffer.
-    let image = call.arg(0).copy(call.perl)?;
-    let value = image.scalar().with_bytes(call.perl, |bytes| revive(call.perl, bytes))?;
-    Ok(Return::Value(call.perl.reference_to(value?).mortal()))
+    let (perl, image) = (call.perl, call.arg(0));
+    // A copy, for a DESTROY may change the original meanwhile. Perl lets long strings share their buffer.
+    let value = if image.is_long() {
+        let copy = image.copy(perl)?;
+        copy.scalar().with_bytes(perl, |bytes| revive(perl, bytes))?
+    } else {
+        state::with_buffer(perl, |mut buffer| {
+            buffer.clear();
+            let value = image.with_bytes(perl, |bytes| buffer.extend_from_slice(bytes));
+            let value = value.map(|()| revive(perl, &buffer));
+            (buffer, value)
+        })?
+    };
+    Ok(Return::Value(perl.reference_to(value?).mortal()))
 }
 
 /// `dclone REFERENCE`: a copy that shares nothing with the original.

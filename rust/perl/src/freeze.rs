@@ -91,9 +91,10 @@ impl Iterator for Sequence {
 }
 
 /// What is known of a class that was met.
-#[derive(Clone, Copy)]
 struct Class {
     stash: *mut HV,
+    /// Its number in the image, once it was named there.
+    number: Option<usize>,
     overloaded: bool,
     /// It has a STORABLE_freeze hook.
     hook: bool,
@@ -395,13 +396,17 @@ impl Walk {
     }
 
     fn bless(&mut self, stash: *mut HV) -> Result<()> {
-        let class = self.class(stash)?;
+        let at = self.class(stash)?;
+        if let Some(number) = self.classes[at].number {
+            return Ok(self.writer.bless_again(number)?);
+        }
         let name = self.class_name(stash)?;
-        if class.hook {
+        if self.classes[at].hook {
             let name = String::from_utf8_lossy(name);
             return Err(unsupported(&format!("an object of class {name}, which has a STORABLE_freeze hook")));
         }
-        Ok(self.writer.bless(name)?)
+        self.classes[at].number = Some(self.writer.bless(name)?);
+        Ok(())
     }
 
     fn class_name<'a>(&self, stash: *mut HV) -> Result<&'a [u8]> {
@@ -416,11 +421,17 @@ impl Walk {
         }
     }
 
-    /// What there is to know about a class, looked up once.
-    fn class(&mut self, stash: *mut HV) -> Result<Class> {
-        if let Some(class) = self.classes.iter().find(|class| class.stash == stash) {
-            return Ok(*class);
+    /// Where in `classes` a class is; looked up once.
+    #[inline]
+    fn class(&mut self, stash: *mut HV) -> Result<usize> {
+        match self.classes.iter().position(|class| class.stash == stash) {
+            Some(at) => Ok(at),
+            None => self.learn(stash),
         }
+    }
+
+    #[cold]
+    fn learn(&mut self, stash: *mut HV) -> Result<usize> {
         let (mut overloaded, mut error): (c_int, _) = (0, ptr::null_mut());
         // SAFETY: a live class; the shim guards the look-up of its operators.
         let status = unsafe { shim::mc_overloaded(self.perl.raw(), stash, &mut overloaded, &mut error) };
@@ -428,9 +439,8 @@ impl Walk {
         // SAFETY: looks up only.
         let hook =
             unsafe { thx::Perl_gv_fetchmethod_autoload(self.perl.raw(), stash, c"STORABLE_freeze".as_ptr(), 0) };
-        let class = Class { stash, overloaded: overloaded != 0, hook: !hook.is_null() };
-        self.classes.push(class);
-        Ok(class)
+        self.classes.push(Class { stash, number: None, overloaded: overloaded != 0, hook: !hook.is_null() });
+        Ok(self.classes.len() - 1)
     }
 
     #[inline]
@@ -442,7 +452,8 @@ impl Walk {
             }
             sys::SvSTASH(target)
         };
-        Ok(self.class(stash)?.overloaded)
+        let at = self.class(stash)?;
+        Ok(self.classes[at].overloaded)
     }
 
     fn check_depth(&self, depth: usize) -> Result<()> {

@@ -133,6 +133,13 @@ impl Scalar {
         Ok(latin1.unwrap_or_else(|| bytes.into_owned()))
     }
 
+    /// Whether it is a string that perl shares when it is copied.
+    pub(crate) fn is_long(self) -> bool {
+        const LONG: usize = 8192;
+        // SAFETY: POK promises a string body.
+        self.flags() & sys::SVf_POK != 0 && unsafe { (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur } >= LONG
+    }
+
     /// Uses the string as bytes, in place when that can be done. Nothing that `work` does may change the scalar.
     pub(crate) fn with_bytes<T>(self, perl: Perl, work: impl FnOnce(&[u8]) -> T) -> Result<T> {
         if !self.is_active() && self.flags() & (sys::SVf_POK | sys::SVf_UTF8) == sys::SVf_POK {

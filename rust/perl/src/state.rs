@@ -8,8 +8,9 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-use libperl_sys::{CV, GV, HV};
+use libperl_sys::{CV, GV, HV, SV};
 use session::{Config, Store};
+use storable::Scratch;
 
 use crate::error::Result;
 use crate::perl::Perl;
@@ -27,6 +28,8 @@ struct State {
     globs: [Cell<*mut GV>; 4],
     /// For images on their way to Perl.
     buffer: Cell<Vec<u8>>,
+    /// For readings under way.
+    scratch: Cell<Scratch<*mut SV, *mut HV>>,
 }
 
 /// The classes that native objects are of.
@@ -119,6 +122,15 @@ pub(crate) fn with_buffer<T>(perl: Perl, work: impl FnOnce(Vec<u8>) -> (Vec<u8>,
     result
 }
 
+/// Lends the memory for a reading; one inside another gets its own.
+pub(crate) fn with_scratch<T>(perl: Perl, work: impl FnOnce(&mut Scratch<*mut SV, *mut HV>) -> T) -> T {
+    let slot = &state(perl).scratch;
+    let mut scratch = slot.take();
+    let result = work(&mut scratch);
+    slot.set(scratch);
+    result
+}
+
 fn state<'a>(perl: Perl) -> &'a State {
     // SAFETY: the pointer is ours: null, or a State that lives until the interpreter goes.
     unsafe {
@@ -129,6 +141,7 @@ fn state<'a>(perl: Perl) -> &'a State {
                 stashes: [const { Cell::new(ptr::null_mut()) }; 3],
                 globs: [const { Cell::new(ptr::null_mut()) }; 4],
                 buffer: Cell::default(),
+                scratch: Cell::default(),
             }));
             shim::mc_state_set(perl.raw(), state.cast());
         }

@@ -12,6 +12,7 @@ use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::perl::{Owned, Perl};
 use crate::shim;
+use crate::state;
 
 /// Makes the Perl value of a frozen image: what `Storable::thaw` returns a reference to.
 pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes) -> Result<Owned> {
@@ -27,7 +28,7 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes)
         restricted: Vec::new(),
         failure: None,
     };
-    let root = storable::read(bytes, limits, &mut builder);
+    let root = state::with_scratch(perl, |scratch| storable::read_with(bytes, limits, &mut builder, scratch));
     match root {
         // SAFETY: a finished reading hands over the root.
         Ok(root) => builder.finish(unsafe { Owned::from_raw(perl, root) }),
@@ -43,7 +44,8 @@ struct Builder<'a> {
     classes: &'a Classes,
     undef: *mut SV,
     placeholder: *mut SV,
-    /// Values whose key came again: back references may still name them.
+    /// Values that no container holds any more (their key came again, or is only a placeholder): until the reading ends,
+    /// back references may name them.
     replaced: Vec<*mut SV>,
     weak: Vec<*mut SV>,
     restricted: Vec<*mut HV>,
@@ -209,7 +211,7 @@ impl Build for Builder<'_> {
         if flags != KeyFlags::NONE {
             if flags.contains(KeyFlags::UTF8) {
                 if let Err(error) = self.check_utf8(key, "a hash key") {
-                    self.discard(value);
+                    self.replaced.push(value);
                     return Err(error);
                 }
                 how |= sys::HVhek_UTF8;
@@ -222,7 +224,8 @@ impl Build for Builder<'_> {
                 unsafe { (*value).sv_flags |= sys::SVf_READONLY };
             }
             if flags.contains(KeyFlags::PLACEHOLDER) {
-                self.discard(value);
+                // Its value means nothing, but a hostile image may refer back to it.
+                self.replaced.push(value);
                 value = self.placeholder;
             }
         }

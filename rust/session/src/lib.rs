@@ -9,7 +9,7 @@
 //! - [`Config`], [`Target`], [`Server`]: what a store is told
 //! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and
 //!   [`Saved`] come out
-//! - `merge`: two requests changed one session
+//! - `merge`: two requests changed one session; `local`: a copy nearby
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
 //! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`:
 //!   the two that implement it
@@ -21,12 +21,14 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod body;
 mod config;
 mod embedded;
 mod envelope;
 mod error;
 mod expiry;
 mod id;
+mod local;
 mod memcached;
 mod merge;
 mod pause;
@@ -37,11 +39,12 @@ mod store;
 mod wait;
 
 pub use backend::Version;
+pub use body::{Body, Loaded, Origin, Outcome, Saved};
 pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
 pub use principal::{Principal, digest};
 pub use server::{DEFAULT_MAP_SIZE, Server, Target};
-pub use store::{Body, Loaded, Origin, Outcome, Saved, Store};
+pub use store::Store;
 pub use wait::{Interrupted, NoWait, Wait};

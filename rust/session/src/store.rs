@@ -2,7 +2,7 @@
 //!
 //! Everything here is written over [`Backend`]: what a save does when another request was faster,
 //! what a delete leaves behind, how the principal's reverse record and the local tier are kept up.
-//! It is bytes in and bytes out: only merging looks into a session.
+//! Copies nearby are `local`'s affair, merging is `merge`'s.
 //!
 //! ```no_run
 //! use session::{Body, Config, Encoding, Id, NoWait, Store};
@@ -18,30 +18,20 @@
 //! assert!(store.delete(&id, None, &mut NoWait)?);
 //! # Ok(()) }
 //! ```
-//!
-//! # The local tier
-//!
-//! A copy nearby is only a cache. When it can't be read, or what it holds can't be understood, the
-//! servers are asked; when it can't be written after the servers were, the save stands, and the
-//! copy may be old until it expires. Two things are more than that: a deletion that the local tier
-//! did not take is an error, because a session that was logged out would stay readable on this
-//! host; and no old copy can undo another host's change, because a save of a session that came from
-//! the local tier asks the servers for theirs first.
-//!
-//! With `sliding`, copies live for half of `expiry` at most, so that a session in use is renewed on
-//! the servers in time.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Backend, Item, Op, Reply, Version, When};
+use crate::body::{Body, Loaded, Origin, Outcome, Saved};
 use crate::config::{Config, Conflict};
 use crate::embedded::Embedded;
 use crate::envelope::{self, Encoding, Opened};
 use crate::error::{Error, Kind, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
+use crate::local::Local;
 use crate::memcached::Memcached;
 use crate::merge;
 use crate::pause::{pause, random_part};
@@ -55,7 +45,7 @@ const TOMBSTONE: Expiry = Expiry::fixed(300);
 /// How often a save is repeated because other requests saved first.
 const ATTEMPTS: u32 = 16;
 
-/// The first pause between two attempts is a random part of this; it doubles each time.
+/// The first pause between attempts is a random part of this; the longest of 64 times as much.
 const PAUSE: Duration = Duration::from_micros(500);
 
 /// The sessions of one configuration.
@@ -66,100 +56,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 pub struct Store {
     config: Arc<Config>,
     servers: Box<dyn Backend>,
-    local: Option<Box<dyn Backend>>,
-}
-
-/// A session as the caller wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body {
-    /// The serialized session, with its `_session_id`.
-    pub bytes: Vec<u8>,
-    /// By what.
-    pub encoding: Encoding,
-    /// The session was emptied and filled anew: it replaces what is stored, with what others put
-    /// there.
-    pub whole: bool,
-}
-
-impl Body {
-    /// A session frozen by Storable.
-    pub fn storable(bytes: Vec<u8>) -> Body {
-        let (encoding, whole) = (Encoding::Storable, false);
-        Body {
-            bytes,
-            encoding,
-            whole,
-        }
-    }
-
-    /// A session in another serializer's words.
-    pub fn opaque(bytes: Vec<u8>) -> Body {
-        let (encoding, whole) = (Encoding::Opaque, false);
-        Body {
-            bytes,
-            encoding,
-            whole,
-        }
-    }
-}
-
-/// A session as it was read, or as it was last saved: what the next save is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// The serialized session.
-    pub body: Vec<u8>,
-    /// By what.
-    pub encoding: Encoding,
-    /// Which state of the session this is, where it came from.
-    pub version: Version,
-    /// Where it came from.
-    pub origin: Origin,
-    /// What is stored under `version`, where that is more than `body`: others' changes that the
-    /// caller has not seen.
-    stored: Option<Vec<u8>>,
-    /// The version of the copy in the local tier.
-    local: Option<Version>,
-}
-
-impl Loaded {
-    /// What is stored: `body`, or, after a save that merged, `body` with the others' changes.
-    pub fn stored(&self) -> &[u8] {
-        self.stored.as_deref().unwrap_or(&self.body)
-    }
-}
-
-/// Where a session was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// From `servers`.
-    Servers,
-    /// From the copy in `local`.
-    Local,
-}
-
-/// What became of a save.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
-    /// Whether, and how, it was stored.
-    pub outcome: Outcome,
-    /// What to compare the next save with; `None` when it was dropped.
-    pub base: Option<Loaded>,
-}
-
-/// How a save ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// What was given is stored.
-    Stored,
-    /// Others had saved in between; their changes and ours are both stored.
-    Merged {
-        /// The keys whose value is the others'.
-        keys: Vec<Vec<u8>>,
-        /// How many keys both sides had changed; ours are stored.
-        same_key: usize,
-    },
-    /// The session was deleted in between, and stays so.
-    Dropped,
+    local: Option<Local>,
 }
 
 impl Store {
@@ -169,7 +66,10 @@ impl Store {
         let config = config.into();
         config.check()?;
         let servers = backend(&config.servers, &config);
-        let local = config.local.as_ref().map(|local| backend(local, &config));
+        let local = config
+            .local
+            .as_ref()
+            .map(|local| Local::new(backend(local, &config), &config));
         Ok(Store {
             config,
             servers,
@@ -187,28 +87,32 @@ impl Store {
     /// With [`Config::sliding`] whatever the key holds gets its expiry renewed, a tombstone too.
     pub fn load(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
         id.check_fits(&self.config.namespace)?;
-        if let Some(loaded) = self.load_local(id, wait)? {
-            return Ok(Some(loaded));
+        if let Some(local) = &mut self.local
+            && let Some(item) = local.get(id, wait)?
+        {
+            let version = item.version;
+            // What can't be understood is no copy.
+            if let Ok(Some(mut copy)) = loaded(id, item, Origin::Local) {
+                copy.local = Some(version);
+                return Ok(Some(copy));
+            }
         }
-        let touch = self
-            .config
-            .sliding
-            .then(|| self.expiry())
-            .filter(|expiry| *expiry != Expiry::NEVER);
+        let touch =
+            Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER);
         let Some(item) = self.servers.get(id.as_bytes(), touch, wait)? else {
             return Ok(None);
         };
-        let sealed = self
-            .local
-            .is_some()
-            .then(|| (item.value.clone(), item.flags));
-        let Some(mut loaded) = loaded(id, item, Origin::Servers)? else {
-            return Ok(None);
+        let copy = match &mut self.local {
+            Some(local) if envelope::is_session(item.flags) => {
+                local.fill(id, &item.value, item.flags, wait)?
+            }
+            _ => None,
         };
-        if let Some((value, flags)) = sealed {
-            loaded.local = self.copy_to_local(id, &value, flags, wait)?;
+        let mut loaded = loaded(id, item, Origin::Servers)?;
+        if let Some(loaded) = &mut loaded {
+            loaded.local = copy;
         }
-        Ok(Some(loaded))
+        Ok(loaded)
     }
 
     /// Stores a new session. When there is one with this id, fails with an error that
@@ -265,8 +169,9 @@ impl Store {
         };
         let mut recorded = false;
         for attempt in 0..=ATTEMPTS {
-            if attempt > 1 {
-                pause(random_part(PAUSE * (1 << attempt.min(8))), wait)?;
+            // The second attempt goes at once: most often nobody else is left.
+            if let Some(later) = attempt.checked_sub(2) {
+                pause(random_part(PAUSE * (1 << later.min(6))), wait)?;
             }
             let condition = match when {
                 Some(when) => when,
@@ -335,10 +240,10 @@ impl Store {
             _ => false,
         };
         self.servers.one(tombstone(id), wait)?;
-        self.forget_record(id, principal, wait)?;
         if let Some(local) = &mut self.local {
-            local.one(tombstone(id), wait)?;
+            local.bury(tombstone(id), wait)?;
         }
+        self.forget_record(id, principal, wait)?;
         Ok(existed)
     }
 
@@ -371,15 +276,6 @@ impl Store {
 
     fn expiry(&self) -> Expiry {
         Expiry::seconds(self.config.expiry)
-    }
-
-    fn local_expiry(&self) -> Expiry {
-        let config = &self.config;
-        let whole = Expiry::seconds(config.local_ttl.or(config.expiry));
-        match config.expiry {
-            Some(expiry) if config.sliding && expiry > 0 => whole.at_most(expiry.div_ceil(2)),
-            _ => whole,
-        }
     }
 
     /// What to store first: the caller's bytes, with what an earlier merge put beside them.
@@ -525,13 +421,14 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<Loaded> {
         let stored = stored.filter(|stored| *stored != body.bytes);
-        let local = if self.local.is_some() {
-            let whole = stored.as_deref().unwrap_or(&body.bytes);
-            let (value, flags) =
-                envelope::seal(whole, body.encoding, self.config.compress_threshold);
-            self.renew_local(id, &value, flags, local, wait)?
-        } else {
-            None
+        let local = match &mut self.local {
+            Some(tier) => {
+                let whole = stored.as_deref().unwrap_or(&body.bytes);
+                let threshold = self.config.compress_threshold;
+                let (value, flags) = envelope::seal(whole, body.encoding, threshold);
+                tier.renew(id, &value, flags, local, wait)?
+            }
+            None => None,
         };
         Ok(Loaded {
             body: body.bytes,
@@ -562,91 +459,6 @@ impl Store {
             self.servers.one(Op::Delete { key, version }, wait)?;
         }
         Ok(())
-    }
-
-    fn load_local(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
-        let Some(local) = &mut self.local else {
-            return Ok(None);
-        };
-        let copy = unless_interrupted(local.get(id.as_bytes(), None, wait))?.flatten();
-        Ok(copy.and_then(|item| {
-            let version = item.version;
-            let mut copy = loaded(id, item, Origin::Local).ok().flatten()?;
-            copy.local = Some(version);
-            Some(copy)
-        }))
-    }
-
-    /// Puts a copy where there is none; a tombstone is left alone.
-    fn copy_to_local(
-        &mut self,
-        id: &Id,
-        value: &[u8],
-        flags: u32,
-        wait: &mut dyn Wait,
-    ) -> Result<Option<Version>> {
-        let expiry = self.local_expiry();
-        let Some(local) = &mut self.local else {
-            return Ok(None);
-        };
-        let copy = Op::Store {
-            key: id.as_bytes(),
-            value,
-            flags,
-            expiry,
-            when: When::Missing,
-        };
-        Ok(match unless_interrupted(local.one(copy, wait))? {
-            Some(Reply::Stored(version)) => Some(version),
-            _ => None,
-        })
-    }
-
-    /// Replaces the copy that we know. One that somebody else wrote is removed, as there is no
-    /// telling which is newer; a tombstone is left alone.
-    fn renew_local(
-        &mut self,
-        id: &Id,
-        value: &[u8],
-        flags: u32,
-        known: Option<Version>,
-        wait: &mut dyn Wait,
-    ) -> Result<Option<Version>> {
-        let expiry = self.local_expiry();
-        let Some(local) = &mut self.local else {
-            return Ok(None);
-        };
-        let key = id.as_bytes();
-        let copy = |when| Op::Store {
-            key,
-            value,
-            flags,
-            expiry,
-            when,
-        };
-        let first = copy(known.map_or(When::Missing, When::Version));
-        let reply = match unless_interrupted(local.one(first, wait))? {
-            Some(Reply::Missing) => unless_interrupted(local.one(copy(When::Missing), wait))?,
-            reply => reply,
-        };
-        match reply {
-            Some(Reply::Stored(version)) => Ok(Some(version)),
-            Some(Reply::Exists) => {
-                let look = Op::Get {
-                    key,
-                    body: false,
-                    touch: None,
-                };
-                if let Some(Reply::Item(item)) = unless_interrupted(local.one(look, wait))?
-                    && !envelope::is_tombstone(item.flags)
-                {
-                    let version = item.version;
-                    unless_interrupted(local.one(Op::Delete { key, version }, wait))?;
-                }
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
     }
 }
 
@@ -707,13 +519,4 @@ fn tombstone(id: &Id) -> Op<'_> {
 
 fn not_a_session() -> SessionFault {
     SessionFault::Corrupt("its key holds something that is not a session".to_owned())
-}
-
-/// A fault of the local tier is passed over; a signal's stop is not.
-fn unless_interrupted<T>(result: Result<T>) -> Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_interrupted() => Err(error),
-        Err(_) => Ok(None),
-    }
 }

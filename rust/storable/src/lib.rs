@@ -70,7 +70,7 @@ pub use header::{ByteOrder, Header, Layout};
 pub use limits::Limits;
 pub use number::number_text;
 pub use options::{Options, Order};
-pub use read::read;
+pub use read::{Scratch, read, read_with};
 pub use serde::{from_slice, from_value, to_value, to_vec};
 pub use value::{Elements, Entries, Import, Key, Kind, Node, NodeId, Value, same};
 pub use write::Writer;

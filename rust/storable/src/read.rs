@@ -40,6 +40,16 @@ pub fn read<B: Build>(
     limits: &Limits,
     build: &mut B,
 ) -> std::result::Result<B::Node, B::Error> {
+    read_with(bytes, limits, build, &mut Scratch::default())
+}
+
+/// Does what [`read`] does, in memory that is kept from one reading to the next.
+pub fn read_with<B: Build>(
+    bytes: &[u8],
+    limits: &Limits,
+    build: &mut B,
+    scratch: &mut Scratch<B::Node, B::Class>,
+) -> std::result::Result<B::Node, B::Error> {
     if bytes.len() > limits.max_size {
         return Err(Error::limit(0, "the size of the image", limits.max_size).into());
     }
@@ -51,13 +61,41 @@ pub fn read<B: Build>(
         minor: header.minor,
         max_depth: limits.max_depth,
         build,
-        frames: Vec::with_capacity(16),
-        seen: Vec::with_capacity(bytes.len().min(1024) / 4),
-        classes: Vec::new(),
+        frames: &mut scratch.frames,
+        seen: &mut scratch.seen,
+        classes: &mut scratch.classes,
         loose: None,
     };
     reader.input.bytes(header.body, "a header")?;
-    reader.root().inspect_err(|_| reader.abandon())
+    let root = reader.root().inspect_err(|_| reader.abandon());
+    scratch.clear();
+    root
+}
+
+/// The memory that a reading needs beside the values it makes: about 40 bytes a value.
+pub struct Scratch<N, C> {
+    frames: Vec<Frame<N>>,
+    seen: Vec<N>,
+    classes: Vec<C>,
+}
+
+impl<N, C> Scratch<N, C> {
+    /// Forgets the nodes of the last reading. Memory that only an uncommonly large image needed is given back.
+    fn clear(&mut self) {
+        const KEPT: usize = 4096;
+        self.frames.clear();
+        self.seen.clear();
+        self.classes.clear();
+        self.frames.shrink_to(KEPT);
+        self.seen.shrink_to(KEPT);
+        self.classes.shrink_to(KEPT);
+    }
+}
+
+impl<N, C> Default for Scratch<N, C> {
+    fn default() -> Self {
+        Self { frames: Vec::with_capacity(16), seen: Vec::new(), classes: Vec::new() }
+    }
 }
 
 /// What reading a tag came to.
@@ -81,11 +119,11 @@ struct Reader<'a, 'b, B: Build> {
     max_depth: usize,
     build: &'b mut B,
     /// The open containers, innermost last.
-    frames: Vec<Frame<B::Node>>,
+    frames: &'b mut Vec<Frame<B::Node>>,
     /// All values, by number.
-    seen: Vec<B::Node>,
+    seen: &'b mut Vec<B::Node>,
     /// The classes that were named, by index.
-    classes: Vec<B::Class>,
+    classes: &'b mut Vec<B::Class>,
     /// The value that an error left without an owner: complete, and not handed on.
     loose: Option<B::Node>,
 }

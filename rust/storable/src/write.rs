@@ -239,18 +239,27 @@ impl Writer {
         }
     }
 
-    /// The class of the value that must come next. Not a value of its own.
-    pub fn bless(&mut self, class: &[u8]) -> Result<()> {
+    /// The class of the value that must come next; not a value of its own. Returns the number of the class in this image, for
+    /// [`bless_again`](Self::bless_again).
+    pub fn bless(&mut self, class: &[u8]) -> Result<usize> {
         let length = fits(class.len(), "a class name")?;
         if let Some(&index) = self.classes.get(class) {
-            self.out.push(tag::IX_BLESS);
-            self.class_number(index, fits(index, "the number of classes")?);
-            return Ok(());
+            self.bless_again(index)?;
+            return Ok(index);
         }
-        self.classes.insert(class.into(), self.classes.len());
+        let index = self.classes.len();
+        self.classes.insert(class.into(), index);
         self.out.push(tag::BLESS);
         self.class_number(class.len(), length);
         self.out.extend_from_slice(class);
+        Ok(index)
+    }
+
+    /// The class of the value that must come next, by the number that [`bless`](Self::bless) returned.
+    #[inline]
+    pub fn bless_again(&mut self, index: usize) -> Result<()> {
+        self.out.push(tag::IX_BLESS);
+        self.class_number(index, fits(index, "the number of classes")?);
         Ok(())
     }
 

@@ -178,9 +178,9 @@ for objects of other classes, see L</populate>. Takes no C<undef>.
 =item on_error
 
 When a server or the embedded store fails, or a session is too large for it:
-C<die>, or C<warn> and go on, as with an empty session that is not saved. Damaged
-data, conflicts and wrong arguments die all the same. Default: C<die>. Takes no
-C<undef>.
+C<die>, or C<warn> and go on: after C<tie>, with an empty session that will not be
+saved; after a save, without it. Damaged data, conflicts and wrong arguments die
+all the same. Default: C<die>. Takes no C<undef>.
 
 =item namespace
 
@@ -204,8 +204,8 @@ takes to look up a host's name is not counted. Default: 0.25.
 
 =item io_timeout
 
-Seconds that one exchange with the servers may take, all of it. A save takes
-more than one only where others compete. Default: 1.
+Seconds that one exchange with the servers may take, all of it. Reading a session
+and saving it are one each, unless others compete. Default: 1.
 
 =item classes
 
@@ -257,7 +257,8 @@ and C<save> can be called again.
 
 Deletes the session, with its copy in C<local> and its principal's item. A
 tombstone keeps its place for 300 seconds, see L</WIRE FORMAT>. What is stored in
-the hash after that warns, and is not written.
+the hash after that warns, and is not written. A session that C<updateOnly> has not
+stored yet has nothing to delete, and goes on.
 
 =head2 regenerate_id
 
@@ -319,6 +320,8 @@ C<namespace>, more than 250 bytes. It did not come from here: make a new session
 
 =item NAME: takes WHAT, not VALUE
 
+=item argument NAME: the weight of ADDRESS takes a whole number
+
 C<tie>: correct the argument.
 
 =item argument NAME: not yet in this release
@@ -326,6 +329,8 @@ C<tie>: correct the argument.
 C<tie>: leave the argument out.
 
 =item the arguments of tie: takes a reference to a hash
+
+=item the arguments are in a tied hash; takes a plain one
 
 C<tie>: the third argument is something else.
 
@@ -491,6 +496,14 @@ The session is unknown or deleted; or it belongs to another class.
 A signal handler, or a destructor, uses the very session that is being opened or
 saved. Other sessions can be used there.
 
+=item no random bytes from the system: WHY
+
+C<tie>, C<regenerate_id>: the operating system gave none. No id is made.
+
+=item internal error: WORDS
+
+A fault of this module. Please report it.
+
 =back
 
 A die in a signal handler, a tied value or an overloaded operator comes out with
@@ -578,8 +591,9 @@ thread that made it.
 Signals interrupt the waits for a connection, for an answer, and between two
 attempts of a save. Perl's handlers run at once. One that returns lets the wait go
 on, with the time that is left; one that dies ends it, so C<alarm> works. The
-connection is closed then, and the session can be saved again. Looking up a host's
-name, and waiting for another process's turn in the embedded store, is not
+connection is closed then, and the session can be saved again. A handler may use
+other sessions meanwhile, but not the one that is being opened or saved. Looking up
+a host's name, and waiting for one's turn to write to the embedded store, is not
 interrupted: handlers run after it. C<SIGPIPE> is never raised.
 
 =head1 UPGRADING FROM 2.2.1
@@ -633,8 +647,8 @@ C<local> and C<servers> must be different servers.
 
 =item *
 
-C<principal>: characters above 255 are encoded in UTF-8 before they are digested
-(2.2.1 died), and an undefined value leaves no item.
+C<principal>: a value with characters above 255 is encoded in UTF-8 before it is
+digested (2.2.1 died), and an undefined one leaves no item.
 
 =item *
 
@@ -655,8 +669,9 @@ Code references, regular expressions, tied variables, globs and handles, and
 objects with C<STORABLE_freeze> hooks can't be stored; C<save> dies with what it
 met. Frozen by another client, they can't be read; C<tie> dies likewise.
 
-memcached forgets what it has no room for, whatever the C<timeout>. It keeps no
-sessions over a restart. The embedded store does both, for one host and one user.
+memcached forgets what it has no room for, whatever the C<timeout>, and everything
+when it is restarted. The embedded store forgets nothing that has not expired, but
+serves one host, and there one user.
 
 =head1 SECURITY
 

@@ -2,7 +2,8 @@
 //!
 //! - [`directory`]: whose it must be
 //! - [`mod@environment`]: what this process has open, and `fork`
-//! - [`record`]: how items lie in it
+//! - [`record`]: how an item lies in it
+//! - [`items`]: items and the index of their expiries, inside a transaction
 //!
 //! All processes of the host share a directory: readers don't wait, writers take turns. A write is
 //! durable in this sense: it survives the end, and the crash, of any process and of all of them, at
@@ -17,6 +18,7 @@
 
 mod directory;
 mod environment;
+mod items;
 mod record;
 
 use std::io::ErrorKind;
@@ -27,7 +29,8 @@ use std::sync::{Arc, Weak};
 use heed::{MdbError, RoTxn, RwTxn};
 
 use self::environment::{Environment, environment};
-use self::record::{HEADER, Record, index_key, index_minute, minute_of, split_index_key};
+use self::items::{find, remove, store, sweep, used};
+use self::record::{Record, minute_of};
 use crate::backend::{Backend, Op, Reply, Version, When};
 use crate::config::Config;
 use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
@@ -245,99 +248,6 @@ fn apply(
     }
 }
 
-/// The item of a key, unless it has expired.
-fn find<'t>(
-    environment: &Environment,
-    transaction: &'t RoTxn<'_>,
-    key: &[u8],
-    now: u64,
-) -> Result<Option<Record<'t>>, EmbeddedFault> {
-    let Some(bytes) = environment.items.get(transaction, key)? else {
-        return Ok(None);
-    };
-    Ok(Some(Record::read(bytes)?).filter(|record| !record.is_expired(now)))
-}
-
-/// Writes an item, and its place in the index where that changes.
-fn store(
-    environment: &Environment,
-    transaction: &mut RwTxn<'_>,
-    key: &[u8],
-    record: Record<'_>,
-) -> Result<(), EmbeddedFault> {
-    let before = match environment.items.get(transaction, key)? {
-        Some(bytes) => index_minute(Record::read(bytes)?.expires),
-        None => None,
-    };
-    let after = index_minute(record.expires);
-    if before != after {
-        if let Some(minute) = before {
-            environment
-                .expiries
-                .delete(transaction, &index_key(minute, key))?;
-        }
-        if let Some(minute) = after {
-            environment
-                .expiries
-                .put(transaction, &index_key(minute, key), &())?;
-        }
-    }
-    let size = HEADER + record.value.len();
-    environment
-        .items
-        .put_reserved(transaction, key, size, |space| {
-            std::io::Write::write_all(space, &record.header())?;
-            std::io::Write::write_all(space, record.value)
-        })?;
-    Ok(())
-}
-
-fn remove(
-    environment: &Environment,
-    transaction: &mut RwTxn<'_>,
-    key: &[u8],
-) -> Result<(), EmbeddedFault> {
-    let minute = match environment.items.get(transaction, key)? {
-        Some(bytes) => index_minute(Record::read(bytes)?.expires),
-        None => None,
-    };
-    if let Some(minute) = minute {
-        environment
-            .expiries
-            .delete(transaction, &index_key(minute, key))?;
-    }
-    environment.items.delete(transaction, key)?;
-    Ok(())
-}
-
-/// Removes up to `most` items that have expired, of those that the index has up to a minute;
-/// returns how many.
-fn sweep(
-    environment: &Environment,
-    transaction: &mut RwTxn<'_>,
-    until: u64,
-    now: u64,
-    most: usize,
-) -> Result<usize, EmbeddedFault> {
-    let mut expired = Vec::new();
-    for entry in environment.expiries.iter(transaction)? {
-        let (entry, ()) = entry?;
-        let (minute, key) = split_index_key(entry).ok_or(EmbeddedFault::Record(entry.len()))?;
-        if minute > until || expired.len() == most {
-            break;
-        }
-        if find(environment, transaction, key, now)?.is_none() {
-            expired.push(entry.to_vec());
-        }
-    }
-    for entry in &expired {
-        let (_, key) = split_index_key(entry).ok_or(EmbeddedFault::Record(entry.len()))?;
-        environment.items.delete(transaction, key)?;
-        environment.expiries.delete(transaction, entry)?;
-    }
-    Ok(expired.len())
-}
-
 /// Removes expired items to the last one, a bounded number at a time; returns how many.
 fn sweep_alone(environment: &Environment) -> Result<usize, EmbeddedFault> {
     let mut transaction = environment.env.write_txn()?;
@@ -351,18 +261,6 @@ fn sweep_alone(environment: &Environment) -> Result<usize, EmbeddedFault> {
     )?;
     transaction.commit()?;
     Ok(swept)
-}
-
-/// How many bytes of pages hold items and their index.
-fn used(environment: &Environment, transaction: &RoTxn<'_>) -> Result<usize, EmbeddedFault> {
-    let items = environment.items.stat(transaction)?;
-    let expiries = environment.expiries.stat(transaction)?;
-    Ok([items, expiries]
-        .iter()
-        .map(|stat| {
-            (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize
-        })
-        .sum())
 }
 
 /// Begins to read. Where the slots for readers are all taken, those of processes that have died are

@@ -55,6 +55,10 @@ struct Group<'s> {
 }
 
 impl Group<'_> {
+    fn is_interrupted(&self) -> bool {
+        matches!(self.fault, Some(Fault::Interrupted))
+    }
+
     /// The end of an exchange: its connection is kept, if it went well to the last byte.
     fn give_back(self) {
         if self.fault.is_none() && self.lent.connection.is_drained() {
@@ -73,17 +77,22 @@ impl Backend for Memcached {
                 return Err(error);
             }
         };
+        // A signal's stop stops the whole batch: nothing more is waited for.
+        let mut stopped = false;
         for group in &mut groups {
-            group.fault = self.send(group, ops, deadline, wait).err();
+            group.fault = match stopped {
+                false => self.send(group, ops, deadline, wait).err(),
+                true => Some(Fault::Interrupted),
+            };
+            stopped |= group.is_interrupted();
         }
         let mut replies: Vec<Option<Result<Reply>>> = ops.iter().map(|_| None).collect();
-        let mut stopped = false;
         for mut group in groups {
             if stopped {
                 group.fault = Some(Fault::Interrupted);
             }
             self.receive(&mut group, ops, deadline, &mut replies, wait);
-            stopped |= matches!(group.fault, Some(Fault::Interrupted));
+            stopped |= group.is_interrupted();
             group.give_back();
         }
         Ok(replies
@@ -208,10 +217,10 @@ impl Memcached {
             && is_dead_connection(fault)
         {
             group.kept = false;
-            group.lent = self
-                .connect(group.address, wait)
-                .map_err(|fault| Error::server(group.address, fault, false))?;
-            prepared = group.lent.connection.prepare(members(), deadline, wait);
+            prepared = self.connect(group.address, wait).and_then(|lent| {
+                group.lent = lent;
+                group.lent.connection.prepare(members(), deadline, wait)
+            });
         }
         if let Err(fault) = prepared {
             group.fault = Some(fault.clone());

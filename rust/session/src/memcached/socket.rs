@@ -22,6 +22,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
     send, socket_with, sockopt,
 };
+use rustix::process::getpid;
 
 use crate::error::Fault;
 use crate::pause::timespec;
@@ -255,8 +256,16 @@ fn ready(
     }
 }
 
+/// Asks whether to go on. A child that was forked meanwhile is not to: the connection is its
+/// parent's.
 fn interrupted(wait: &mut dyn Wait) -> Result<(), Fault> {
-    wait.interrupted().map_err(|_| Fault::Interrupted)
+    let process = getpid();
+    wait.interrupted().map_err(|_| Fault::Interrupted)?;
+    if getpid() == process {
+        Ok(())
+    } else {
+        Err(Fault::Interrupted)
+    }
 }
 
 fn connect_fault(errno: Errno) -> Fault {

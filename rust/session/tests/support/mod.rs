@@ -124,6 +124,9 @@ impl Memcached {
     /// Stops the server in the middle of whatever it does.
     pub fn stop(&self) {
         self.signal(rustix::process::Signal::STOP);
+        let child = rustix::process::Pid::from_child(&self.child);
+        let stopped = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::UNTRACED);
+        assert!(stopped.unwrap().unwrap().1.stopped());
     }
 
     /// Lets a stopped server go on.

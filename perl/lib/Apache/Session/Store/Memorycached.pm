@@ -50,6 +50,7 @@ Those of L<Apache::Session::Memorycached/ARGUMENTS>, from the session's C<args>.
 C<missing> is C<die> by default, as in every other store. C<missing>, C<classes>,
 C<max_depth> and C<max_size> are for that module's own serializer: with others, an
 unknown id always dies, and the serializer decides what it makes of the bytes.
+With C<< on_error => 'warn' >>, a session that can't be read warns, and is missing.
 Arguments that are not ours are passed over. So are, in this release,
 C<Transaction>, C<secret> and C<ketama_points>: sessions are I<not> encrypted.
 

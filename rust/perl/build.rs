@@ -2,7 +2,7 @@
 //!
 //! `libperl-sys` asks the linker for `-lperl`. An extension must not carry or pull in a libperl of its own: the perl
 //! that loads it provides every symbol, and a statically linked perl would end up with two interpreters. So an empty
-//! `libperl.a` stands first in the link search path; `t/00-load.t` checks the outcome.
+//! `libperl.a` stands first in the link search path; `t/load.t` checks the outcome.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

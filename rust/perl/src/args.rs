@@ -93,7 +93,7 @@ impl Options {
         let entries = unsafe { expect_plain(args)?.entries() };
         for entry in entries {
             // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
-            let (name, value) = unsafe { (crate::freeze::key_text(entry), Scalar::from_raw((*entry).he_valu.hent_val)) };
+            let (name, value) = (entry.text(), unsafe { Scalar::from_raw(entry.value()) });
             let argument = Argument { perl, name: &name, value };
             match &*name {
                 "servers" => {
@@ -117,17 +117,15 @@ impl Options {
                 "connect_timeout" => argument.duration(&mut options.config.connect_timeout)?,
                 "io_timeout" => argument.duration(&mut options.config.io_timeout)?,
                 "conflict" => {
-                    options.config.conflict = argument.one_of(&[
-                        ("merge", Conflict::Merge),
-                        ("overwrite", Conflict::Overwrite),
-                        ("die", Conflict::Die),
-                    ])?;
+                    const CHOICES: [(&str, Conflict); 3] =
+                        [("merge", Conflict::Merge), ("overwrite", Conflict::Overwrite), ("die", Conflict::Die)];
+                    argument.choose(&mut options.config.conflict, &CHOICES)?;
                 }
                 "missing" => {
-                    options.missing = argument.one_of(&[("empty", Missing::Empty), ("die", Missing::Die)])?;
+                    argument.choose(&mut options.missing, &[("empty", Missing::Empty), ("die", Missing::Die)])?;
                 }
                 "on_error" => {
-                    options.on_error = argument.one_of(&[("die", OnError::Die), ("warn", OnError::Warn)])?;
+                    argument.choose(&mut options.on_error, &[("die", OnError::Die), ("warn", OnError::Warn)])?;
                 }
                 "local_ttl" => options.config.local_ttl = argument.seconds()?.filter(|&seconds| seconds > 0),
                 "classes" => {
@@ -154,10 +152,11 @@ impl Options {
                         options.limits.max_size = size;
                     }
                 }
+                // Elsewhere, Transaction is the lock manager's business, and that may be another's.
+                "Transaction" if caller == Caller::Foreign => {}
+                "Transaction" | "secret" | "ketama_points" if !value.is_true(perl)? => {}
                 "Transaction" | "secret" | "ketama_points" => {
-                    if caller == Caller::Tie && value.is_true(perl)? {
-                        return Err(Error::text(format!("argument {name}: not yet in this release")));
-                    }
+                    return Err(Error::text(format!("argument {name}: not yet in this release")));
                 }
                 _ if caller == Caller::Tie => warnings.push(unknown(&name)),
                 _ => {}
@@ -209,8 +208,9 @@ impl Argument<'_> {
         }
     }
 
+    /// Whole seconds; a fraction counts as a whole one, lest it become "never".
     fn seconds(&self) -> Result<Option<u64>> {
-        Ok(self.number("a number of seconds")?.map(|seconds| seconds as u64))
+        Ok(self.number("a number of seconds")?.map(|seconds| seconds.ceil() as u64))
     }
 
     fn count(&self) -> Result<Option<usize>> {
@@ -250,7 +250,9 @@ impl Argument<'_> {
 
     fn name_of_key(&self) -> Result<Option<String>> {
         const TAKES: &str = "the name of a key of the session, such as uid";
-        let Some(name) = self.text(TAKES)? else { return Ok(None) };
+        let Some(name) = self.text(TAKES)? else {
+            return Ok(None);
+        };
         let name = name.to_text(self.perl)?;
         match &*name {
             "" => Ok(None),
@@ -259,10 +261,16 @@ impl Argument<'_> {
         }
     }
 
-    fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T> {
+    fn choose<T: Copy>(&self, slot: &mut T, choices: &[(&str, T)]) -> Result<()> {
+        if !self.value.is_defined() {
+            return Ok(());
+        }
         let text = self.value.to_text(self.perl)?;
         match choices.iter().find(|(name, _)| *name == text) {
-            Some(&(_, choice)) => Ok(choice),
+            Some(&(_, choice)) => {
+                *slot = choice;
+                Ok(())
+            }
             None => {
                 let names: Vec<&str> = choices.iter().map(|&(name, _)| name).collect();
                 Err(self.refuse(&names.join(" or ")))
@@ -277,7 +285,9 @@ impl Argument<'_> {
         if !self.value.is_defined() {
             return Ok(None);
         }
-        let Some(list) = self.value.array() else { return Err(self.refuse(TAKES)) };
+        let Some(list) = self.value.array() else {
+            return Err(self.refuse(TAKES));
+        };
         let mut servers = Vec::with_capacity(list.len());
         for entry in list.iter() {
             let entry = entry.ok_or_else(|| self.refuse(TAKES))?;
@@ -295,7 +305,9 @@ impl Argument<'_> {
                     Ok(number) if number >= 0.0 && number.fract() == 0.0 => number as u32,
                     _ => {
                         let name = self.name;
-                        return Err(Error::text(format!("argument {name}: the weight of {address} takes a whole number")));
+                        return Err(Error::text(format!(
+                            "argument {name}: the weight of {address} takes a whole number"
+                        )));
                     }
                 },
             };

@@ -53,7 +53,9 @@ impl Classes {
 
     /// Says whether `name` may be used.
     pub(crate) fn allow(&self, perl: Perl, name: &[u8]) -> Result<()> {
-        let Some(list) = self.list() else { return Ok(()) };
+        let Some(list) = self.list() else {
+            return Ok(());
+        };
         let subject = perl.bytes(name);
         for entry in list.iter().flatten() {
             let allowed = if is_regexp(perl, entry) {

@@ -66,11 +66,8 @@ fn with_image<T>(perl: Perl, root: Scalar, order: Order, work: impl FnOnce(&[u8]
         Some(canonical) => canonical.is_true(perl)?,
         None => false,
     };
-    let how = Freeze {
-        format: Options { order, ..Options::default() },
-        canonical,
-        max_depth: Limits::default().max_depth,
-    };
+    let how =
+        Freeze { format: Options { order, ..Options::default() }, canonical, max_depth: Limits::default().max_depth };
     state::with_buffer(perl, |buffer| match freeze(perl, root, &how, buffer) {
         Ok(image) => {
             let result = work(&image);

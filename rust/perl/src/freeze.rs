@@ -9,11 +9,12 @@ use std::ffi::c_int;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 
-use libperl_sys::{self as sys, AV, HE, HV, SV, svtype, thx};
+use libperl_sys::{self as sys, AV, HV, SV, svtype, thx};
 use storable::{HashFlags, KeyFlags, Options, Order, RefKind, Writer};
 
+use crate::entry::{Entries, Entry};
 use crate::error::{Error, Result};
-use crate::hash::{Entries, Hash};
+use crate::hash::Hash;
 use crate::perl::Perl;
 use crate::scalar::Scalar;
 use crate::shim;
@@ -69,20 +70,20 @@ impl Hasher for AddressHasher {
 /// An open container.
 enum Frame {
     Array { array: *mut AV, next: usize, len: usize, depth: usize },
-    Hash { entries: Sequence, entry: *mut HE, flagged: bool, restricted: bool, depth: usize },
+    Hash { entries: Sequence, entry: Option<Entry<'static>>, flagged: bool, restricted: bool, depth: usize },
 }
 
 /// The order in which the entries of a hash are written.
 enum Sequence {
-    Perl(Entries),
-    Sorted(std::vec::IntoIter<*mut HE>),
+    Perl(Entries<'static>),
+    Sorted(std::vec::IntoIter<Entry<'static>>),
 }
 
 impl Iterator for Sequence {
-    type Item = *mut HE;
+    type Item = Entry<'static>;
 
     #[inline]
-    fn next(&mut self) -> Option<*mut HE> {
+    fn next(&mut self) -> Option<Entry<'static>> {
         match self {
             Sequence::Perl(entries) => entries.next(),
             Sequence::Sorted(entries) => entries.next(),
@@ -148,13 +149,11 @@ impl Walk {
                     }
                 }
                 Frame::Hash { entries, entry, flagged, restricted, depth } => {
-                    if !entry.is_null() {
-                        // SAFETY: the value of this entry was just written; the hash is as it was.
-                        unsafe { write_key(writer, *entry, *flagged, *restricted, *placeholder)? };
+                    if let Some(entry) = entry.take() {
+                        write_key(writer, entry, *flagged, *restricted, *placeholder)?;
                     }
                     for found in entries.by_ref() {
-                        // SAFETY: an entry of a live hash.
-                        let value = unsafe { (*found).he_valu.hent_val };
+                        let value = found.value();
                         if value == *placeholder {
                             if !*flagged {
                                 continue;
@@ -162,11 +161,10 @@ impl Walk {
                             writer.sv_undef();
                         // SAFETY: a value of a live hash.
                         } else if !(plain && unsafe { write_leaf(writer, value) }) {
-                            *entry = found;
+                            *entry = Some(found);
                             return Ok(Some((value, *depth)));
                         }
-                        // SAFETY: as above.
-                        unsafe { write_key(writer, found, *flagged, *restricted, *placeholder)? };
+                        write_key(writer, found, *flagged, *restricted, *placeholder)?;
                     }
                 }
             }
@@ -367,32 +365,21 @@ impl Walk {
                 thx::Perl_hv_iterinit(self.perl.raw(), sv.cast());
             }
             let entries = if self.how.canonical {
-                Sequence::Sorted(self.sorted(hash).into_iter())
+                let mut sorted: Vec<Entry<'static>> = hash.entries().collect();
+                sorted.sort_by(|a, b| a.compare(*b));
+                Sequence::Sorted(sorted.into_iter())
             } else {
                 Sequence::Perl(hash.entries())
             };
             if flagged {
-                let len = if restricted { hash.len() } else { visible(self.perl, hash) };
+                let len = if restricted { hash.len() } else { hash.visible(self.perl) };
                 self.writer.flag_hash(len, HashFlags { flagged, restricted });
             } else {
-                self.writer.hash(visible(self.perl, hash));
+                self.writer.hash(hash.visible(self.perl));
             }
-            self.frames.push(Frame::Hash { entries, entry: ptr::null_mut(), flagged, restricted, depth });
+            self.frames.push(Frame::Hash { entries, entry: None, flagged, restricted, depth });
         }
         Ok(())
-    }
-
-    /// The entries by the bytes of their keys, as Storable sorts them.
-    ///
-    /// # Safety
-    /// The hash is plain and stays as it is.
-    unsafe fn sorted(&self, hash: Hash) -> Vec<*mut HE> {
-        // SAFETY: as promised to this function.
-        unsafe {
-            let mut entries: Vec<*mut HE> = hash.entries().collect();
-            entries.sort_by(|&a, &b| compare_keys(a, b));
-            entries
-        }
     }
 
     fn bless(&mut self, stash: *mut HV) -> Result<()> {
@@ -437,8 +424,7 @@ impl Walk {
         let status = unsafe { shim::mc_overloaded(self.perl.raw(), stash, &mut overloaded, &mut error) };
         self.perl.status(status, error)?;
         // SAFETY: looks up only.
-        let hook =
-            unsafe { thx::Perl_gv_fetchmethod_autoload(self.perl.raw(), stash, c"STORABLE_freeze".as_ptr(), 0) };
+        let hook = unsafe { thx::Perl_gv_fetchmethod_autoload(self.perl.raw(), stash, c"STORABLE_freeze".as_ptr(), 0) };
         self.classes.push(Class { stash, number: None, overloaded: overloaded != 0, hook: !hook.is_null() });
         Ok(self.classes.len() - 1)
     }
@@ -488,6 +474,13 @@ fn unsupported(what: &str) -> Error {
     Error::text(format!("can't store {what}"))
 }
 
+/// Perl's integer, whose width is perl's choice.
+#[inline]
+#[allow(clippy::unnecessary_cast, reason = "it is 32 bits wide where perl was built so")]
+fn iv(value: sys::IV) -> i64 {
+    value as i64
+}
+
 /// Writes a plain string or integer that nothing else leads to; `false` when the value is not one.
 ///
 /// # Safety
@@ -510,7 +503,7 @@ unsafe fn write_leaf(writer: &mut Writer, sv: *mut SV) -> bool {
             return true;
         }
         if flags & (sys::SVf_IOK | sys::SVf_IVisUV) == sys::SVf_IOK {
-            writer.integer((*(*sv).sv_any.cast::<sys::XPVIV>()).xiv_u.xivu_iv as i64);
+            writer.integer(iv((*(*sv).sv_any.cast::<sys::XPVIV>()).xiv_u.xivu_iv));
             return true;
         }
         false
@@ -533,7 +526,10 @@ unsafe fn may_come_again(sv: *mut SV, flags: u32) -> bool {
         if kind < svtype::SVt_PVMG as u32 {
             return false;
         }
-        if kind == svtype::SVt_PVHV as u32 && flags & sys::SVf_OOK != 0 && !(*sys::HvAUX(sv)).xhv_backreferences.is_null() {
+        if kind == svtype::SVt_PVHV as u32
+            && flags & sys::SVf_OOK != 0
+            && !(*sys::HvAUX(sv)).xhv_backreferences.is_null()
+        {
             return true;
         }
         !sys::SvMAGIC(sv).is_null()
@@ -566,91 +562,26 @@ unsafe fn string<'a>(sv: *mut SV) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts((*sv).sv_u.svu_pv.cast::<u8>(), (*(*sv).sv_any.cast::<sys::XPV>()).xpv_cur) }
 }
 
-/// The key of an entry, and the flags that perl keeps behind it.
-///
-/// # Safety
-/// An entry of a live hash that is not tied.
+/// The key of an entry, after its value.
 #[inline]
-unsafe fn key_of<'a>(entry: *mut HE) -> (&'a [u8], u8) {
-    // SAFETY: a key is its bytes, a NUL and a byte of flags.
-    unsafe {
-        let hek = (*entry).hent_hek;
-        let start = (&raw const (*hek).hek_key).cast::<u8>();
-        let len = (*hek).hek_len as usize;
-        (std::slice::from_raw_parts(start, len), *start.add(len + 1))
-    }
-}
-
-/// The key of an entry as text.
-///
-/// # Safety
-/// An entry of a live hash that is not tied.
-pub(crate) unsafe fn key_text(entry: *mut HE) -> String {
-    // SAFETY: as promised to this function.
-    let (key, flags) = unsafe { key_of(entry) };
-    if u32::from(flags) & sys::HVhek_UTF8 != 0 {
-        return String::from_utf8_lossy(key).into_owned();
-    }
-    key.iter().map(|&byte| char::from(byte)).collect()
-}
-
-/// # Safety
-/// An entry of a live hash that is not tied.
-#[inline]
-unsafe fn write_key(
-    writer: &mut Writer,
-    entry: *mut HE,
-    flagged: bool,
-    restricted: bool,
-    placeholder: *mut SV,
-) -> Result<()> {
-    // SAFETY: as promised to this function.
-    let (key, perl_flags) = unsafe { key_of(entry) };
+fn write_key(writer: &mut Writer, entry: Entry, flagged: bool, restricted: bool, placeholder: *mut SV) -> Result<()> {
+    let key = entry.key();
     if !flagged {
         return Ok(writer.key(key)?);
     }
     let mut flags = KeyFlags::NONE;
-    if u32::from(perl_flags) & sys::HVhek_UTF8 != 0 {
+    if entry.is_utf8() {
         flags = flags | KeyFlags::UTF8;
     }
-    if u32::from(perl_flags) & sys::HVhek_WASUTF8 != 0 {
+    if entry.was_utf8() {
         flags = flags | KeyFlags::WAS_UTF8;
     }
-    // SAFETY: as promised to this function.
-    let value = unsafe { (*entry).he_valu.hent_val };
+    let value = entry.value();
     if value == placeholder {
         flags = flags | KeyFlags::PLACEHOLDER;
-    // SAFETY: as promised to this function.
+    // SAFETY: a value of a live hash.
     } else if restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
         flags = flags | KeyFlags::LOCKED;
     }
     Ok(writer.flag_key(key, flags)?)
-}
-
-/// By character, as `sort` does.
-///
-/// # Safety
-/// Entries of a live hash that is not tied.
-unsafe fn compare_keys(a: *mut HE, b: *mut HE) -> std::cmp::Ordering {
-    // SAFETY: as promised to this function.
-    let ((a, a_flags), (b, b_flags)) = unsafe { (key_of(a), key_of(b)) };
-    let is_utf8 = |flags: u8| u32::from(flags) & sys::HVhek_UTF8 != 0;
-    match (is_utf8(a_flags), is_utf8(b_flags)) {
-        (true, false) => a.cmp(&upgraded(b)),
-        (false, true) => upgraded(a).as_slice().cmp(b),
-        _ => a.cmp(b),
-    }
-}
-
-fn upgraded(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes()
-}
-
-/// How many keys a hash shows: all but the placeholders of a restricted one.
-///
-/// # Safety
-/// A live hash that is not tied.
-unsafe fn visible(perl: Perl, hash: Hash) -> usize {
-    // SAFETY: as promised to this function.
-    hash.len() - unsafe { sys::HvPLACEHOLDERS_get(perl.raw(), hash.raw().cast()) } as usize
 }

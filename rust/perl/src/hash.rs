@@ -1,10 +1,11 @@
-//! [`Hash`]: a Perl hash, borrowed, and the order that `each` would give.
+//! [`Hash`]: a Perl hash, borrowed.
 
 use std::ffi::c_void;
 use std::ptr;
 
 use libperl_sys::{self as sys, HE, HV, SV, thx};
 
+use crate::entry::Entries;
 use crate::error::Result;
 use crate::perl::{Owned, Perl};
 use crate::scalar::{Key, Scalar};
@@ -52,7 +53,9 @@ impl Hash {
         let key = key.scalar.raw();
         if !self.is_guarded() {
             // SAFETY: neither the hash nor the key has magic.
-            return Ok(unsafe { thx::Perl_hv_common(perl.raw(), self.0, key, ptr::null(), 0, 0, action as i32, value, 0) });
+            return Ok(unsafe {
+                thx::Perl_hv_common(perl.raw(), self.0, key, ptr::null(), 0, 0, action as i32, value, 0)
+            });
         }
         let (mut out, mut error) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: the shim guards the access.
@@ -178,48 +181,15 @@ impl Hash {
     /// The entries in the order of `each`, without moving its iterator.
     ///
     /// # Safety
-    /// The hash is plain (not tied) and is not changed while the walk is used.
-    pub(crate) unsafe fn entries(self) -> Entries {
-        // SAFETY: the array and the auxiliary part are valid for an unchanged hash.
-        unsafe {
-            let sv = self.0.cast::<SV>();
-            let buckets = (*sv).sv_u.svu_hash;
-            let max = (*(*sv).sv_any.cast::<sys::XPVHV>()).xhv_max;
-            let twist = if (*sv).sv_flags & sys::SVf_OOK != 0 { (*sys::HvAUX(sv)).xhv_rand as usize } else { 0 };
-            Entries { buckets, max, twist, next: 0, entry: ptr::null_mut() }
-        }
+    /// The hash is not tied, and is not changed while the walk or an entry of it is used.
+    pub(crate) unsafe fn entries<'a>(self) -> Entries<'a> {
+        // SAFETY: passed on.
+        unsafe { Entries::of(self.0) }
     }
-}
 
-/// A walk over the entries of a hash: [`Hash::entries`].
-///
-/// perl visits bucket `(i ^ xhv_rand) & max` for i = 0 … max, `xhv_rand` being 0 before the first iteration.
-pub(crate) struct Entries {
-    buckets: *mut *mut HE,
-    max: usize,
-    twist: usize,
-    next: usize,
-    entry: *mut HE,
-}
-
-impl Iterator for Entries {
-    type Item = *mut HE;
-
-    #[inline]
-    fn next(&mut self) -> Option<*mut HE> {
-        // SAFETY: `Hash::entries` promises a hash that stays as it is; every bucket index is masked.
-        unsafe {
-            if !self.entry.is_null() {
-                self.entry = (*self.entry).hent_next;
-            }
-            while self.entry.is_null() {
-                if self.buckets.is_null() || self.next > self.max {
-                    return None;
-                }
-                self.entry = *self.buckets.add((self.next ^ self.twist) & self.max);
-                self.next += 1;
-            }
-            Some(self.entry)
-        }
+    /// How many keys it shows: all but the placeholders of a restricted one. It is not tied.
+    pub(crate) fn visible(self, perl: Perl) -> usize {
+        // SAFETY: a live hash.
+        self.len() - unsafe { sys::HvPLACEHOLDERS_get(perl.raw(), self.0.cast()) } as usize
     }
 }

@@ -8,7 +8,8 @@
 //! - `args`, `classes`: the arguments of `tie`
 //! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`
 //! - `wait`: signals that come while a server is waited for
-//! - `perl`, `scalar`, `array`, `hash`, `call`, `error`: Perl's types as small handles, and the way in and out
+//! - `codec`: the codec on its own
+//! - `perl`, `scalar`, `array`, `hash`, `entry`, `call`, `error`: Perl's types as small handles, and the way in and out
 //! - `shim`: the C side, which has no logic
 //!
 //! Two rules keep Rust and Perl apart. What can run Perl code (magic, overloading, `DESTROY`, signal handlers) goes through
@@ -22,6 +23,7 @@ mod array;
 mod call;
 mod classes;
 mod codec;
+mod entry;
 mod error;
 mod freeze;
 mod hash;

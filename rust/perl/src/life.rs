@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use session::{Body, Encoding, Id, Loaded, Outcome, Principal};
 
-use crate::args::{OnError, Options};
+use crate::args::{Missing, OnError, Options};
 use crate::error::{Error, Result};
 use crate::perl::Perl;
 use crate::scalar::Scalar;
@@ -75,7 +75,11 @@ impl Session {
     /// Reads the session; its bytes and how they are encoded are in [`Session::base`] after that. `false`: there is none.
     pub(crate) fn load(&mut self, perl: Perl, id: &Id, warnings: &mut Vec<String>) -> Result<bool> {
         let loaded = self.with_store(perl, |store, _, wait| store.load(id, wait));
-        let loaded = self.forgive(loaded, warnings)?;
+        // Where a missing session dies there is no empty one to go on with, either.
+        let loaded = match self.options.missing {
+            Missing::Empty => self.forgive(loaded, warnings)?,
+            Missing::Die => Some(loaded?),
+        };
         self.id = Some(id.clone());
         self.cleared = false;
         match loaded {
@@ -137,15 +141,10 @@ impl Session {
         principal: Option<&Principal>,
         warnings: &mut Vec<String>,
     ) -> Result<()> {
-        let stored = self.with_store(perl, |store, _, wait| store.insert(id, body, principal, wait));
-        match self.forgive(stored, warnings)? {
-            Some(base) => {
-                self.base = Some(base);
-                self.known = Known::Stored;
-            }
-            None => self.known = Known::Failed,
+        if !self.transfer(perl, id, body, principal, warnings)? {
+            self.known = Known::Failed;
+            self.id = Some(id.clone());
         }
-        self.id = Some(id.clone());
         Ok(())
     }
 
@@ -163,10 +162,11 @@ impl Session {
             return self.insert(perl, id, body, principal, warnings);
         }
         body.whole = self.cleared;
-        let saved = self.with_store(perl, |store, base, wait| {
-            store.save(id, base.filter(|_| same_id), body, principal, wait)
-        });
-        let Some(saved) = self.forgive(saved, warnings)? else { return Ok(()) };
+        let saved =
+            self.with_store(perl, |store, base, wait| store.save(id, base.filter(|_| same_id), body, principal, wait));
+        let Some(saved) = self.forgive(saved, warnings)? else {
+            return Ok(());
+        };
         self.id = Some(id.clone());
         self.cleared = false;
         match saved.outcome {
@@ -208,6 +208,26 @@ impl Session {
         self.known = Known::Missing;
         self.base = None;
         Ok(())
+    }
+
+    /// Stores the session under another id, which becomes its own. `false`: a server failed, and was forgiven; nothing
+    /// has changed.
+    pub(crate) fn transfer(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        warnings: &mut Vec<String>,
+    ) -> Result<bool> {
+        let stored = self.with_store(perl, |store, _, wait| store.insert(id, body, principal, wait));
+        let Some(base) = self.forgive(stored, warnings)? else {
+            return Ok(false);
+        };
+        self.base = Some(base);
+        self.known = Known::Stored;
+        self.id = Some(id.clone());
+        Ok(true)
     }
 
     /// Deletes the id that the session had before.

@@ -16,6 +16,7 @@ use crate::scalar::Scalar;
 use crate::shim;
 use crate::state::{self, Class, Sub};
 use crate::thaw::thaw;
+use crate::tie::borrow;
 
 /// Apache::Session's bits in `status`.
 pub(crate) const NEW: i64 = 1;
@@ -75,7 +76,10 @@ impl Object {
     /// Whether the object is of our class or a class of its own.
     fn caller(self) -> Caller {
         // SAFETY: an object is blessed; its class is compared only.
-        if unsafe { self.hash.scalar().is_object() && sys::SvSTASH(self.hash.raw().cast()) == state::stash(self.perl, Class::Tie) } {
+        if unsafe {
+            self.hash.scalar().is_object()
+                && sys::SvSTASH(self.hash.raw().cast()) == state::stash(self.perl, Class::Tie)
+        } {
             return Caller::Tie;
         }
         let class = format!("{CLASS}\0");
@@ -127,6 +131,13 @@ impl Object {
         self.hash.set(self.perl, "status", self.perl.integer(status))
     }
 
+    /// Takes some bits out of the status and puts others in.
+    pub(crate) fn change_status(self, out: i64, in_: i64) -> Result<()> {
+        let status = self.status();
+        let changed = status & !out | in_;
+        if changed == status { Ok(()) } else { self.set_status(changed) }
+    }
+
     /// The hash that the session's user sees.
     pub(crate) fn data(self) -> Result<Hash> {
         match self.hash.get(self.perl, "data").and_then(Scalar::hash) {
@@ -160,10 +171,14 @@ impl Object {
 
     /// Digests the principal, and puts the digest into the data as 2.2.1 does, under `NAME_MD5`.
     pub(crate) fn principal(self, session: &SharedSession) -> Result<Option<Principal>> {
-        let Some(name) = session.borrow().options.principal.clone() else { return Ok(None) };
+        let Some(name) = borrow(session)?.options.principal.clone() else {
+            return Ok(None);
+        };
         let data = self.data()?;
         let key = self.perl.text(&name);
-        let Some(value) = data.fetch(self.perl, &key.scalar().key(self.perl)?)? else { return Ok(None) };
+        let Some(value) = data.fetch(self.perl, &key.scalar().key(self.perl)?)? else {
+            return Ok(None);
+        };
         if !value.is_defined() {
             return Ok(None);
         }
@@ -186,9 +201,13 @@ impl Object {
 
     /// The principal whose reverse record the session has left, from the digest in its data.
     pub(crate) fn recorded_principal(self, session: &SharedSession) -> Result<Option<Principal>> {
-        let Some(name) = session.borrow().options.principal.clone() else { return Ok(None) };
+        let Some(name) = borrow(session)?.options.principal.clone() else {
+            return Ok(None);
+        };
         let key = self.perl.text(&format!("{name}_MD5"));
-        let Some(digest) = self.data()?.fetch(self.perl, &key.scalar().key(self.perl)?)? else { return Ok(None) };
+        let Some(digest) = self.data()?.fetch(self.perl, &key.scalar().key(self.perl)?)? else {
+            return Ok(None);
+        };
         Ok(Principal::from_digest(&digest.to_text(self.perl)?).ok())
     }
 
@@ -200,7 +219,7 @@ impl Object {
                 Some(canonical) => canonical.is_true(self.perl)?,
                 None => false,
             },
-            max_depth: session.borrow().options.limits.max_depth,
+            max_depth: borrow(session)?.options.limits.max_depth,
         };
         freeze(self.perl, self.data()?.scalar(), &how, Vec::with_capacity(1024)).map_err(|error| error.in_session(id))
     }

@@ -139,9 +139,8 @@ impl Perl {
     pub(crate) fn call(self, sub: *mut CV, args: &[Scalar]) -> Result<Owned> {
         let (mut out, mut error) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: a Scalar is a pointer to a live scalar; the shim guards the call.
-        let status = unsafe {
-            shim::mc_call_sub(self.0, sub, args.as_ptr().cast(), args.len() as i32, &mut out, &mut error)
-        };
+        let status =
+            unsafe { shim::mc_call_sub(self.0, sub, args.as_ptr().cast(), args.len() as i32, &mut out, &mut error) };
         self.status(status, error)?;
         // SAFETY: with MC_OK it is a new scalar.
         Ok(unsafe { Owned::from_raw(self, out) })

@@ -70,13 +70,17 @@ impl Scalar {
     /// The hash behind a reference.
     pub(crate) fn hash(self) -> Option<Hash> {
         // SAFETY: the type says that it is a hash.
-        self.target().filter(|target| target.kind() == svtype::SVt_PVHV).map(|target| unsafe { Hash::from_raw(target.raw().cast()) })
+        self.target()
+            .filter(|target| target.kind() == svtype::SVt_PVHV)
+            .map(|target| unsafe { Hash::from_raw(target.raw().cast()) })
     }
 
     /// The array behind a reference.
     pub(crate) fn array(self) -> Option<Array> {
         // SAFETY: the type says that it is an array.
-        self.target().filter(|target| target.kind() == svtype::SVt_PVAV).map(|target| unsafe { Array::from_raw(target.raw().cast()) })
+        self.target()
+            .filter(|target| target.kind() == svtype::SVt_PVAV)
+            .map(|target| unsafe { Array::from_raw(target.raw().cast()) })
     }
 
     /// The code behind a reference, to compare with.
@@ -145,7 +149,10 @@ impl Scalar {
         if !self.is_active() && self.flags() & (sys::SVf_POK | sys::SVf_UTF8) == sys::SVf_POK {
             // SAFETY: POK promises a buffer of that length.
             let bytes = unsafe {
-                std::slice::from_raw_parts((*self.raw()).sv_u.svu_pv.cast::<u8>(), (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur)
+                std::slice::from_raw_parts(
+                    (*self.raw()).sv_u.svu_pv.cast::<u8>(),
+                    (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur,
+                )
             };
             return Ok(work(bytes));
         }

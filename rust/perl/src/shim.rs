@@ -35,8 +35,12 @@ unsafe extern "C" {
 
     pub(crate) fn mc_signals(perl: *mut PerlInterpreter, error: *mut *mut SV) -> c_int;
     pub(crate) fn mc_copy(perl: *mut PerlInterpreter, sv: *mut SV, copy: *mut *mut SV, error: *mut *mut SV) -> c_int;
-    pub(crate) fn mc_string(perl: *mut PerlInterpreter, sv: *mut SV, string: *mut *mut SV, error: *mut *mut SV)
-    -> c_int;
+    pub(crate) fn mc_string(
+        perl: *mut PerlInterpreter,
+        sv: *mut SV,
+        string: *mut *mut SV,
+        error: *mut *mut SV,
+    ) -> c_int;
     pub(crate) fn mc_free(perl: *mut PerlInterpreter, sv: *mut SV, error: *mut *mut SV) -> c_int;
     pub(crate) fn mc_weaken(perl: *mut PerlInterpreter, sv: *mut SV, error: *mut *mut SV) -> c_int;
     pub(crate) fn mc_sever(perl: *mut PerlInterpreter, sv: *mut SV, error: *mut *mut SV) -> c_int;

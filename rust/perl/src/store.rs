@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::life::{self, Known, SharedSession};
 use crate::object::{Object, Serializer, store_object};
 use crate::scalar::Scalar;
-use crate::tie::{DOES_NOT_EXIST, borrow_mut};
+use crate::tie::{DOES_NOT_EXIST, borrow, borrow_mut};
 
 /// `new CLASS, SESSION`
 pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
@@ -22,7 +22,7 @@ pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
     let (store, object) = both(call)?;
     let id = object.id()?;
-    if store.borrow().options.update_only {
+    if borrow(&store)?.options.update_only {
         borrow_mut(&store)?.begin(id);
         return Ok(Return::Nothing);
     }
@@ -39,7 +39,7 @@ pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
 /// `update STORE, SESSION`: a session that is there already.
 pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
     let (store, object) = both(call)?;
-    if matches!(store.borrow().known, Known::Missing | Known::Failed) {
+    if matches!(borrow(&store)?.known, Known::Missing | Known::Failed) {
         let warning = borrow_mut(&store)?.warn_of_loss();
         call.warnings.extend(warning);
         return Ok(Return::Nothing);
@@ -57,14 +57,14 @@ pub(crate) fn materialize(call: &mut Call<'_>) -> Result<Return> {
     let found = borrow_mut(&store)?.load(call.perl, &id, &mut call.warnings)?;
     let serializer = object.serializer();
     if !found {
-        let missing = store.borrow().options.missing;
+        let missing = borrow(&store)?.options.missing;
         if missing == Missing::Die || serializer != Serializer::Ours {
             return Err(Error::text(DOES_NOT_EXIST));
         }
         object.hash.set(call.perl, "serialized", call.perl.undef().copy(call.perl)?)?;
         return Ok(Return::Nothing);
     }
-    let store = store.borrow();
+    let store = borrow(&store)?;
     let base = store.base().expect("a session that was found");
     if serializer == Serializer::Ours && base.encoding == Encoding::Opaque {
         return Err(Error::text("was stored by another serializer").in_session(&id));

@@ -20,6 +20,7 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes)
     let (undef, placeholder) = unsafe { (shim::mc_undef(perl.raw()), shim::mc_placeholder(perl.raw())) };
     let mut builder = Builder {
         perl,
+        image: bytes,
         classes,
         undef,
         placeholder,
@@ -41,6 +42,7 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes)
 
 struct Builder<'a> {
     perl: Perl,
+    image: &'a [u8],
     classes: &'a Classes,
     undef: *mut SV,
     placeholder: *mut SV,
@@ -98,7 +100,9 @@ impl Builder<'_> {
         if bytes.is_ascii() || unsafe { shim::mc_is_utf8(bytes.as_ptr().cast(), bytes.len()) != 0 } {
             return Ok(());
         }
-        Err(Error::text(format!("not a Storable value: {what} is not UTF-8 though it says so")))
+        // Every string that the reader hands out lies in the image.
+        let at = bytes.as_ptr().addr() - self.image.as_ptr().addr();
+        Err(Error::text(format!("not a Storable value at byte {at}: expected {what} in UTF-8, found other bytes")))
     }
 }
 
@@ -159,7 +163,14 @@ impl Build for Builder<'_> {
         // SAFETY: the magic gets a copy of the literal.
         unsafe {
             let how = i32::from(b'V');
-            thx::Perl_sv_magic(self.perl.raw(), node, ptr::null_mut(), how, source.as_ptr().cast(), source.len() as i32);
+            thx::Perl_sv_magic(
+                self.perl.raw(),
+                node,
+                ptr::null_mut(),
+                how,
+                source.as_ptr().cast(),
+                source.len() as i32,
+            );
             (*node).sv_flags |= sys::SVs_RMG;
         }
         Ok(())

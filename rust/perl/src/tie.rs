@@ -15,6 +15,8 @@ use crate::state::Class;
 /// Where a missing session dies, in Apache::Session's words.
 pub(crate) const DOES_NOT_EXIST: &str = "Object does not exist in the data store";
 
+const BUSY: &str = "the session is being read or saved; it can't be used meanwhile";
+
 /// `TIEHASH CLASS, ID, \%ARGS`: natively for our own class; one that inherits from it may have changed any step, and
 /// goes through Apache::Session's own.
 pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
@@ -58,7 +60,7 @@ fn open_session(object: Object, session: &SharedSession, id: Scalar, warnings: &
 }
 
 fn create_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
-    let id = Id::generate(session.borrow().options.id_length)?;
+    let id = Id::generate(borrow(session)?.options.id_length)?;
     object.fresh_data(Some(&id))?;
     borrow_mut(session)?.begin(id);
     object.set_status(NEW)?;
@@ -92,21 +94,20 @@ pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
 fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &mut Vec<String>) -> Result<()> {
     let found = borrow_mut(session)?.load(object.perl, id, warnings)?;
     if found {
-        let session = session.borrow();
+        let session = borrow(session)?;
         let base = session.base().expect("a session that was found");
         if base.encoding != session::Encoding::Storable {
             return Err(Error::text("was stored by another serializer").in_session(id));
         }
         object.thaw(&base.body, &session.options.limits, id)?;
     } else {
-        let session = session.borrow();
+        let session = borrow(session)?;
         if session.known == Known::Missing && session.options.missing == Missing::Die {
             return Err(Error::text(DOES_NOT_EXIST));
         }
         object.fresh_data(None)?;
     }
-    let status = object.status();
-    object.set_status(status & !(MODIFIED | LENT) | SYNCED)
+    object.change_status(MODIFIED | LENT, SYNCED)
 }
 
 /// `save`: writes what changed.
@@ -122,35 +123,48 @@ pub(crate) fn save(call: &mut Call<'_>) -> Result<Return> {
 
 fn save_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
     let (perl, status) = (object.perl, object.status());
+    let known = borrow(session)?.known;
     if status & DELETED != 0 {
-        let known = session.borrow().known;
-        if matches!(known, Known::Stored | Known::Nothing) {
-            let id = object.id()?;
-            let principal = object.recorded_principal(session)?;
-            borrow_mut(session)?.delete(perl, &id, principal.as_ref(), warnings)?;
+        match known {
+            Known::Stored | Known::Nothing => {
+                let id = object.id()?;
+                let principal = object.recorded_principal(session)?;
+                borrow_mut(session)?.delete(perl, &id, principal.as_ref(), warnings)?;
+            }
+            Known::Fresh => borrow_mut(session)?.known = Known::Missing,
+            Known::Missing | Known::Failed => {}
         }
-        return object.set_status(status & !(MODIFIED | DELETED) | SYNCED);
+        return object.change_status(MODIFIED | DELETED, SYNCED);
     }
-    if matches!(session.borrow().known, Known::Missing | Known::Failed) {
-        return object.set_status(status & !(MODIFIED | NEW) | SYNCED);
+    if matches!(known, Known::Missing | Known::Failed) {
+        return object.change_status(MODIFIED | NEW, SYNCED);
     }
+    let unsaved = status & (MODIFIED | NEW);
     if status & (MODIFIED | LENT) != 0 {
         restore_id(object, session)?;
         let id = object.id()?;
         let principal = object.principal(session)?;
         let body = object.freeze(session, &id)?;
-        if status & MODIFIED != 0 || session.borrow().differs(&id, &body)? {
-            borrow_mut(session)?.save(perl, &id, Body::storable(body), principal.as_ref(), warnings)?;
+        // What a signal handler changes from here on is not in the image, and marks the session anew.
+        object.change_status(MODIFIED | NEW, SYNCED)?;
+        let saved = (|| {
+            if status & MODIFIED == 0 && !borrow(session)?.differs(&id, &body)? {
+                return Ok(());
+            }
+            borrow_mut(session)?.save(perl, &id, Body::storable(body), principal.as_ref(), warnings)
+        })();
+        if saved.is_err() {
+            object.change_status(0, unsaved)?;
         }
-        return object.set_status(status & !(MODIFIED | NEW) | SYNCED);
+        return saved;
     }
     if status & NEW != 0 {
-        if !session.borrow().options.update_only {
+        if !borrow(session)?.options.update_only {
             let id = object.id()?;
             let body = object.freeze(session, &id)?;
             borrow_mut(session)?.insert(perl, &id, Body::storable(body), None, warnings)?;
         }
-        return object.set_status(status & !(NEW | MODIFIED) | SYNCED);
+        return object.change_status(NEW, SYNCED);
     }
     Ok(())
 }
@@ -161,7 +175,7 @@ fn restore_id(object: Object, session: &SharedSession) -> Result<()> {
     if data.get(object.perl, "_session_id").is_some_and(Scalar::is_defined) {
         return Ok(());
     }
-    let id = session.borrow().id().cloned();
+    let id = borrow(session)?.id().cloned();
     match id {
         Some(id) => data.set(object.perl, "_session_id", object.perl.bytes(id.as_bytes())),
         None => Ok(()),
@@ -172,12 +186,11 @@ fn restore_id(object: Object, session: &SharedSession) -> Result<()> {
 pub(crate) fn fetch(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
-    let Some(value) = object.data()?.fetch(perl, &key)? else { return Ok(Return::Value(perl.undef())) };
+    let Some(value) = object.data()?.fetch(perl, &key)? else {
+        return Ok(Return::Value(perl.undef()));
+    };
     if value.is_reference() {
-        let status = object.status();
-        if status & LENT == 0 {
-            object.set_status(status | LENT)?;
-        }
+        object.change_status(0, LENT)?;
     }
     Ok(Return::Value(value))
 }
@@ -198,7 +211,7 @@ pub(crate) fn store(call: &mut Call<'_>) -> Result<Return> {
     let former = data.fetch(perl, &key)?.filter(|former| former.is_reference()).map(|former| former.own(perl));
     let lent = if value.scalar().is_reference() { LENT } else { 0 };
     data.store(perl, &key, value)?;
-    object.set_status(object.status() | MODIFIED | lent)?;
+    object.change_status(0, MODIFIED | lent)?;
     if let Some(former) = former {
         former.free()?;
     }
@@ -218,8 +231,10 @@ pub(crate) fn delete(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
     let value = object.data()?.delete(perl, &key)?;
-    let Some(value) = value else { return Ok(Return::Value(perl.undef())) };
-    object.set_status(object.status() | MODIFIED)?;
+    let Some(value) = value else {
+        return Ok(Return::Value(perl.undef()));
+    };
+    object.change_status(0, MODIFIED)?;
     Ok(Return::Value(value))
 }
 
@@ -232,7 +247,7 @@ pub(crate) fn clear(call: &mut Call<'_>) -> Result<Return> {
     if let Some(session) = session {
         borrow_mut(&session)?.cleared = true;
     }
-    object.set_status(object.status() | MODIFIED)?;
+    object.change_status(0, MODIFIED)?;
     Ok(Return::Nothing)
 }
 
@@ -271,7 +286,9 @@ pub(crate) fn untie(call: &mut Call<'_>) -> Result<Return> {
 
 /// `DESTROY`: saves what is left to save. Nothing can be thrown from here, so a failure is a warning.
 pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
-    let Ok(object) = object_of(call) else { return Ok(Return::Nothing) };
+    let Ok(object) = object_of(call) else {
+        return Ok(Return::Nothing);
+    };
     if !object.is_native() {
         // A session whose creation failed has nothing that could be saved.
         return match object.hash.get(call.perl, "object_store").is_some_and(Scalar::is_reference) {
@@ -280,21 +297,17 @@ pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
         };
     }
     let session = session_of(object)?;
-    match save_session(object, &session, &mut call.warnings) {
-        Ok(()) => Ok(Return::Nothing),
-        Err(Error::Exited) => Err(Error::Exited),
-        Err(Error::Died(error)) => {
-            let id = session.borrow().id().map_or_else(String::new, ToString::to_string);
-            let text = error.scalar().to_text(call.perl)?;
-            call.warn(format!("session {id} is not saved: {text}"));
-            Ok(Return::Nothing)
-        }
-        Err(error) => {
-            let id = session.borrow().id().map_or_else(String::new, ToString::to_string);
-            call.warn(format!("session {id} is not saved: {error:?}"));
-            Ok(Return::Nothing)
-        }
-    }
+    let text = match save_session(object, &session, &mut call.warnings) {
+        Ok(()) => return Ok(Return::Nothing),
+        Err(error) => match error.into_scalar(call.perl) {
+            Some(error) => error.scalar().to_text(call.perl)?,
+            None => return Err(Error::Exited),
+        },
+    };
+    let id = borrow(&session)?.id().map_or_else(String::new, ToString::to_string);
+    let about = format!("session {id}: ");
+    call.warn(format!("session {id} is not saved: {}", text.strip_prefix(&about).unwrap_or(&text)));
+    Ok(Return::Nothing)
 }
 
 /// `populate`: what makes an object, of whatever class, use our store. Returns the object.
@@ -329,7 +342,7 @@ pub(crate) fn unserialize(call: &mut Call<'_>) -> Result<Return> {
         Some(session) => session,
         None => object.open(Caller::Foreign, &mut call.warnings)?,
     };
-    let limits = session.borrow().options.limits;
+    let limits = borrow(&session)?.options.limits;
     object.thaw(&bytes.to_bytes(call.perl)?, &limits, &object.id()?)?;
     Ok(Return::Nothing)
 }
@@ -341,27 +354,29 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
         return Err(Error::text("regenerate_id: this session has a store or a serializer that is not ours"));
     }
     let session = session_of(object)?;
-    if !matches!(session.borrow().known, Known::Stored | Known::Fresh) {
+    if !matches!(borrow(&session)?.known, Known::Stored | Known::Fresh) {
         return Err(Error::text("regenerate_id: there is no such session"));
     }
     save_session(object, &session, &mut call.warnings)?;
     let former = object.id()?;
-    let id = Id::generate(session.borrow().options.id_length)?;
-    let was_stored = session.borrow().known == Known::Stored;
+    let id = Id::generate(borrow(&session)?.options.id_length)?;
+    let was_stored = borrow(&session)?.known == Known::Stored;
     object.data()?.set(perl, "_session_id", perl.bytes(id.as_bytes()))?;
     let moved = (|| {
         let principal = object.principal(&session)?;
         let body = object.freeze(&session, &id)?;
-        borrow_mut(&session)?.insert(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
+        borrow_mut(&session)?.transfer(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
     })();
-    if let Err(error) = moved {
+    let is_moved = matches!(moved, Ok(true));
+    if !is_moved {
         object.data()?.set(perl, "_session_id", perl.bytes(former.as_bytes()))?;
-        return Err(error);
     }
-    if was_stored {
+    moved?;
+    if is_moved && was_stored {
         borrow_mut(&session)?.retire(perl, &former, &mut call.warnings)?;
     }
-    Ok(Return::Value(perl.bytes(id.as_bytes()).mortal()))
+    let now = if is_moved { id } else { former };
+    Ok(Return::Value(perl.bytes(now.as_bytes()).mortal()))
 }
 
 /// `_hex_digits LENGTH`: that many random hex digits, from the operating system.
@@ -369,7 +384,9 @@ pub(crate) fn hex_digits(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
     let length = match call.arg(0).to_number(perl)? {
         Ok(length) if (1.0..=128.0).contains(&length) => length as usize,
-        _ => return Err(Error::text("argument IDLength: takes a number of hex digits from 1 to 128")),
+        _ => {
+            return Err(Error::text("argument IDLength: takes a number of hex digits from 1 to 128"));
+        }
     };
     Ok(Return::Value(perl.bytes(Id::generate(length)?.as_bytes()).mortal()))
 }
@@ -382,7 +399,12 @@ fn session_of(object: Object) -> Result<SharedSession> {
     object.session().ok_or_else(|| Error::text("the session has lost its store"))
 }
 
+/// The session to look at, as [`borrow_mut`] gives it to be changed.
+pub(crate) fn borrow(session: &SharedSession) -> Result<std::cell::Ref<'_, life::Session>> {
+    session.try_borrow().map_err(|_| Error::text(BUSY))
+}
+
 /// The session, unless this call came from a signal handler or a hook while the same session is at work.
 pub(crate) fn borrow_mut(session: &SharedSession) -> Result<std::cell::RefMut<'_, life::Session>> {
-    session.try_borrow_mut().map_err(|_| Error::text("the session is being read or saved; it can't be used meanwhile"))
+    session.try_borrow_mut().map_err(|_| Error::text(BUSY))
 }

@@ -203,6 +203,13 @@ mod tests {
     }
 
     #[test]
+    fn a_tombstone_is_a_frozen_empty_hash() {
+        let empty = std::collections::BTreeMap::<String, String>::new();
+        let frozen = storable::to_vec(&empty, &storable::Options::default()).unwrap();
+        assert_eq!(TOMBSTONE_VALUE, frozen);
+    }
+
+    #[test]
     fn damaged_gzip_is_an_error_at_every_byte() {
         let (value, flags) = seal(&[7; 1000], Encoding::Storable, Some(1));
         for end in 0..value.len() {

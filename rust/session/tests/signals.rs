@@ -15,6 +15,7 @@ fn main() {
     alarm_stops_a_wait_for_an_answer();
     a_handler_that_returns_does_not_break_the_operation();
     the_callback_may_use_a_store_of_its_own();
+    a_child_of_the_callback_leaves_the_answer_to_its_parent();
     alarm_stops_a_connect();
     println!("signals: ok");
 }
@@ -172,6 +173,46 @@ fn the_callback_may_use_a_store_of_its_own() {
     assert!(wait.3, "the wait was interrupted");
     // Of the two connections one is kept, and it is in step.
     assert_eq!(load(&mut outer, &id).unwrap(), "a=1");
+}
+
+/// As a signal handler does that forks, and whose child returns.
+fn a_child_of_the_callback_leaves_the_answer_to_its_parent() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    let config = Config {
+        io_timeout: Duration::from_secs(20),
+        ..memcached.config()
+    };
+    let (mut store, id) = with_session(&config, "a=1");
+    struct Fork<'a>(&'a Memcached, Option<i32>);
+    impl Wait for Fork<'_> {
+        fn interrupted(&mut self) -> Result<(), Interrupted> {
+            if self.1.is_none() {
+                // SAFETY: no other thread holds anything that the child needs.
+                self.1 = Some(unsafe { libc::fork() });
+                if self.1 != Some(0) {
+                    self.0.go_on();
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut wait = Fork(&memcached, None);
+    memcached.stop();
+    let result = with_alarm(TICK, || store.load(&id, &mut wait));
+    let child = wait.1.expect("the wait was interrupted");
+    if child == 0 {
+        let interrupted = result.is_err_and(|error| error.is_interrupted());
+        // SAFETY: ends the child without running what is the parent's to run.
+        unsafe { libc::_exit(i32::from(!interrupted)) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` lives through the call.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child went on with its parent's connection");
+    assert_eq!(thawed(&result.unwrap().unwrap().body), "a=1");
+    assert_eq!(load(&mut store, &id).unwrap(), "a=1");
 }
 
 fn alarm_stops_a_connect() {

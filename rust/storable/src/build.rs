@@ -97,13 +97,7 @@ pub trait Build {
 
     /// Inserts a value and takes it over. A key that is there already gets the new value. The hash's
     /// [`HashFlags::restricted`] must not stop this.
-    fn insert(
-        &mut self,
-        hash: Self::Node,
-        key: &[u8],
-        flags: KeyFlags,
-        value: Self::Node,
-    ) -> Result<(), Self::Error>;
+    fn insert(&mut self, hash: Self::Node, key: &[u8], flags: KeyFlags, value: Self::Node) -> Result<(), Self::Error>;
 
     /// An empty scalar that becomes a reference.
     fn reference(&mut self) -> Result<Self::Node, Self::Error>;
@@ -111,12 +105,7 @@ pub trait Build {
     /// Makes `reference` point to `target` and takes that over. The target of a weak reference may
     /// get its owner only later, by a [`share`](Build::share), so it must stay valid until reading
     /// ends.
-    fn point(
-        &mut self,
-        reference: Self::Node,
-        target: Self::Node,
-        kind: RefKind,
-    ) -> Result<(), Self::Error>;
+    fn point(&mut self, reference: Self::Node, target: Self::Node, kind: RefKind) -> Result<(), Self::Error>;
 
     /// A class name, once for each time that the image spells it out, before the object is made: the
     /// place to judge whether data may be of that class.

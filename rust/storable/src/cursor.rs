@@ -31,10 +31,7 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            size: bytes.len(),
-            rest: bytes,
-        }
+        Self { size: bytes.len(), rest: bytes }
     }
 
     /// How many bytes were taken.
@@ -64,21 +61,13 @@ impl<'a> Cursor<'a> {
     /// The next four bytes as an integer, most significant first if `big`.
     #[inline]
     pub(crate) fn u32(&mut self, big: bool, what: &'static str) -> Result<u32> {
-        if big {
-            self.parse(be_u32, what, 4)
-        } else {
-            self.parse(le_u32, what, 4)
-        }
+        if big { self.parse(be_u32, what, 4) } else { self.parse(le_u32, what, 4) }
     }
 
     /// The next eight bytes as an integer, most significant first if `big`.
     #[inline]
     pub(crate) fn u64(&mut self, big: bool, what: &'static str) -> Result<u64> {
-        if big {
-            self.parse(be_u64, what, 8)
-        } else {
-            self.parse(le_u64, what, 8)
-        }
+        if big { self.parse(be_u64, what, 8) } else { self.parse(le_u64, what, 8) }
     }
 
     /// Takes `prefix` off if the rest begins with it.

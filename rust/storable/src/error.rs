@@ -28,30 +28,16 @@ pub struct Error(Box<Kind>);
 #[derive(Debug, thiserror::Error)]
 enum Kind {
     #[error("not a Storable value at byte {at}: expected {expected}, found {found}")]
-    Truncated {
-        at: usize,
-        expected: String,
-        found: String,
-    },
+    Truncated { at: usize, expected: String, found: String },
     #[error("not a Storable value at byte {at}: expected {expected}, found {found}")]
-    Corrupt {
-        at: usize,
-        expected: String,
-        found: String,
-    },
+    Corrupt { at: usize, expected: String, found: String },
     #[error("unsupported Storable value at byte {at}: {what}")]
     Unsupported { at: usize, what: String },
     #[error("unsupported value: {what}")]
     Unstorable { what: String },
     #[error("Storable value over its limit at byte {at}: {what} is more than {limit}")]
-    Limit {
-        at: usize,
-        what: &'static str,
-        limit: usize,
-    },
-    #[error(
-        "unsupported Storable version at byte {at}: v{major}.{minor}, this reads v2.0 to v2.255"
-    )]
+    Limit { at: usize, what: &'static str, limit: usize },
+    #[error("unsupported Storable version at byte {at}: v{major}.{minor}, this reads v2.0 to v2.255")]
     Version { at: usize, major: u8, minor: u8 },
     #[error("{0}")]
     Message(String),
@@ -107,11 +93,7 @@ impl Error {
 
     #[cold]
     pub(crate) fn unsupported_at(at: usize, what: impl Into<String>) -> Self {
-        Kind::Unsupported {
-            at,
-            what: what.into(),
-        }
-        .into()
+        Kind::Unsupported { at, what: what.into() }.into()
     }
 
     #[cold]
@@ -125,23 +107,13 @@ impl Error {
             1 => "1 byte".to_owned(),
             _ => format!("{left} bytes"),
         };
-        Kind::Truncated {
-            at,
-            expected,
-            found,
-        }
-        .into()
+        Kind::Truncated { at, expected, found }.into()
     }
 
     #[cold]
     pub(crate) fn corrupt(at: usize, expected: impl Display, found: impl Display) -> Self {
         let (expected, found) = (expected.to_string(), found.to_string());
-        Kind::Corrupt {
-            at,
-            expected,
-            found,
-        }
-        .into()
+        Kind::Corrupt { at, expected, found }.into()
     }
 
     #[cold]

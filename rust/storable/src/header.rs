@@ -64,11 +64,7 @@ pub enum ByteOrder {
 
 impl ByteOrder {
     /// The order of the machine that this runs on.
-    pub const HERE: Self = if cfg!(target_endian = "big") {
-        Self::Big
-    } else {
-        Self::Little
-    };
+    pub const HERE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 }
 
 impl Header {
@@ -83,29 +79,13 @@ impl Header {
             return Err(Error::version(at, major, 0));
         }
         let minor = input.byte("a minor version")?;
-        let layout = if network {
-            Layout::Network
-        } else {
-            native(&mut input, minor)?
-        };
-        Ok(Self {
-            major,
-            minor,
-            layout,
-            body: input.offset(),
-        })
+        let layout = if network { Layout::Network } else { native(&mut input, minor)? };
+        Ok(Self { major, minor, layout, body: input.offset() })
     }
 
     /// Whether lengths and network integers come most significant byte first.
     pub(crate) fn is_big(&self) -> bool {
-        matches!(
-            self.layout,
-            Layout::Network
-                | Layout::Native {
-                    order: ByteOrder::Big,
-                    ..
-                }
-        )
+        matches!(self.layout, Layout::Network | Layout::Native { order: ByteOrder::Big, .. })
     }
 
     /// Whether a native integer takes eight bytes.
@@ -124,11 +104,7 @@ fn native(input: &mut Cursor<'_>, minor: u8) -> Result<Layout> {
         b"87654321" => (ByteOrder::Big, 8),
         other => {
             let expected = "the byte order 1234, 12345678, 4321 or 87654321";
-            return Err(Error::corrupt(
-                at,
-                expected,
-                format_args!("{:?}", other.escape_ascii().to_string()),
-            ));
+            return Err(Error::corrupt(at, expected, format_args!("{:?}", other.escape_ascii().to_string())));
         }
     };
     let int = size(input, "an int", &[4])?;
@@ -137,13 +113,7 @@ fn native(input: &mut Cursor<'_>, minor: u8) -> Result<Layout> {
     if minor >= 2 {
         size(input, "a double", &[8])?;
     }
-    Ok(Layout::Native {
-        order,
-        int,
-        long,
-        pointer,
-        integer,
-    })
+    Ok(Layout::Native { order, int, long, pointer, integer })
 }
 
 fn size(input: &mut Cursor<'_>, of: &'static str, accepted: &[u8]) -> Result<u8> {

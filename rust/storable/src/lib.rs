@@ -37,19 +37,8 @@
 //! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::arithmetic_side_effects,
-        reason = "a panic fails the test"
-    )
-)]
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a panic fails the test"))]
 
 mod build;
 mod consts;

@@ -26,9 +26,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_depth: 10_000,
-            max_size: usize::MAX,
-        }
+        Self { max_depth: 10_000, max_size: usize::MAX }
     }
 }

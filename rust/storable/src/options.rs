@@ -24,12 +24,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            order: Order::Network,
-            minor: 11,
-            booleans: false,
-            file: false,
-        }
+        Self { order: Order::Network, minor: 11, booleans: false, file: false }
     }
 }
 

@@ -35,11 +35,7 @@ use crate::limits::Limits;
 /// Reads one image and returns its root: for a frozen hash the hash itself, not a reference to it.
 ///
 /// See [`Build`] for an example.
-pub fn read<B: Build>(
-    bytes: &[u8],
-    limits: &Limits,
-    build: &mut B,
-) -> std::result::Result<B::Node, B::Error> {
+pub fn read<B: Build>(bytes: &[u8], limits: &Limits, build: &mut B) -> std::result::Result<B::Node, B::Error> {
     read_with(bytes, limits, build, &mut Scratch::default())
 }
 
@@ -210,11 +206,7 @@ fn count(input: &mut Cursor<'_>, big: bool, of: &'static str) -> Result<usize> {
     let at = input.offset();
     let count = widen(input.u32(big, "a length")?);
     if count > MAX_LENGTH {
-        return Err(Error::corrupt(
-            at,
-            format_args!("the length of {of}"),
-            "a negative number",
-        ));
+        return Err(Error::corrupt(at, format_args!("the length of {of}"), "a negative number"));
     }
     Ok(count)
 }

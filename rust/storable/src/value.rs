@@ -62,12 +62,7 @@ impl Value {
             Layout::Native { .. } => Order::Native,
         };
         let booleans = arena.has_booleans();
-        let options = Options {
-            order,
-            minor: header.minor,
-            booleans,
-            ..Options::default()
-        };
+        let options = Options { order, minor: header.minor, booleans, ..Options::default() };
         Ok(Self::new(arena, root, options))
     }
 
@@ -93,10 +88,6 @@ impl Value {
 
     pub(crate) fn new(mut arena: Arena, root: NodeId, options: Options) -> Self {
         arena.own(root);
-        Self {
-            arena,
-            root,
-            options,
-        }
+        Self { arena, root, options }
     }
 }

@@ -63,13 +63,7 @@ impl Writer {
             // int, long, pointer, double
             buffer.extend_from_slice(&[4, LONG_SIZE, POINTER_SIZE, 8]);
         }
-        Self {
-            out: buffer,
-            network,
-            booleans: options.booleans,
-            number: 0,
-            classes: HashMap::new(),
-        }
+        Self { out: buffer, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
     }
 
     /// The number that the next value gets; the root's is 0.
@@ -189,11 +183,7 @@ impl Writer {
     #[inline]
     pub fn flag_hash(&mut self, len: usize, flags: HashFlags) {
         self.number = self.number.wrapping_add(1);
-        let restricted = if flags.restricted {
-            flag::RESTRICTED
-        } else {
-            0
-        };
+        let restricted = if flags.restricted { flag::RESTRICTED } else { 0 };
         self.sized(&[tag::FLAG_HASH, restricted], len);
     }
 
@@ -301,19 +291,11 @@ impl Writer {
 
     #[inline]
     fn length(&mut self, length: u32) {
-        self.out.extend_from_slice(&if self.network {
-            length.to_be_bytes()
-        } else {
-            length.to_ne_bytes()
-        });
+        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
     }
 
     fn long_length(&mut self, length: u64) {
-        self.out.extend_from_slice(&if self.network {
-            length.to_be_bytes()
-        } else {
-            length.to_ne_bytes()
-        });
+        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
     }
 
     fn class_number(&mut self, number: usize, long: u32) {
@@ -330,26 +312,16 @@ impl Writer {
 /// The largest number that four bytes hold for every version of Storable.
 const MAX_I32: u32 = i32::MAX.cast_unsigned();
 /// The size of a C `long` on this platform.
-const LONG_SIZE: u8 = if cfg!(all(unix, target_pointer_width = "64")) {
-    8
-} else {
-    4
-};
+const LONG_SIZE: u8 = if cfg!(all(unix, target_pointer_width = "64")) { 8 } else { 4 };
 /// The size of a pointer on this platform.
-const POINTER_SIZE: u8 = if cfg!(target_pointer_width = "64") {
-    8
-} else {
-    4
-};
+const POINTER_SIZE: u8 = if cfg!(target_pointer_width = "64") { 8 } else { 4 };
 
 /// A length that four bytes hold.
 #[inline]
 fn fits(length: usize, what: &str) -> Result<u32> {
     match u32::try_from(length) {
         Ok(length) if length <= MAX_I32 => Ok(length),
-        _ => Err(Error::unsupported(format!(
-            "{what} of {length}, more than {MAX_LENGTH}"
-        ))),
+        _ => Err(Error::unsupported(format!("{what} of {length}, more than {MAX_LENGTH}"))),
     }
 }
 
@@ -371,22 +343,12 @@ mod tests {
     #[test]
     fn headers_are_those_of_storable() {
         assert_eq!(Writer::new(&Options::default()).finish(), b"\x05\x0b");
-        let file = Options {
-            file: true,
-            minor: 10,
-            ..Options::default()
-        };
+        let file = Options { file: true, minor: 10, ..Options::default() };
         assert_eq!(Writer::new(&file).finish(), b"pst0\x05\x0a");
         #[cfg(all(target_endian = "little", target_pointer_width = "64", unix))]
         {
-            let native = Options {
-                order: Order::Native,
-                ..Options::default()
-            };
-            assert_eq!(
-                Writer::new(&native).finish(),
-                b"\x04\x0b\x0812345678\x04\x08\x08\x08"
-            );
+            let native = Options { order: Order::Native, ..Options::default() };
+            assert_eq!(Writer::new(&native).finish(), b"\x04\x0b\x0812345678\x04\x08\x08\x08");
         }
     }
 
@@ -404,10 +366,7 @@ mod tests {
         for (value, bytes) in cases {
             assert_eq!(network(|writer| writer.integer(value)), bytes, "{value}");
         }
-        let native = Options {
-            order: Order::Native,
-            ..Options::default()
-        };
+        let native = Options { order: Order::Native, ..Options::default() };
         let bytes = [b"\x06".as_slice(), &128_i64.to_ne_bytes()].concat();
         assert_eq!(body(&native, |writer| writer.integer(128)), bytes);
     }
@@ -419,16 +378,7 @@ mod tests {
             writer.boolean(false);
         };
         assert_eq!(network(both), b"\x0a\x011\x0a\x00");
-        assert_eq!(
-            body(
-                &Options {
-                    booleans: true,
-                    ..Options::default()
-                },
-                both
-            ),
-            b"\x22\x23"
-        );
+        assert_eq!(body(&Options { booleans: true, ..Options::default() }, both), b"\x22\x23");
     }
 
     #[test]
@@ -439,12 +389,7 @@ mod tests {
                 writer.bless(class).unwrap();
             }
         });
-        let expected = [
-            b"\x11\x01A\x11\x80\0\0\0\x80".as_slice(),
-            &long,
-            b"\x12\x00\x12\x01",
-        ]
-        .concat();
+        let expected = [b"\x11\x01A\x11\x80\0\0\0\x80".as_slice(), &long, b"\x12\x00\x12\x01"].concat();
         assert_eq!(bytes, expected);
         let many = network(|writer| {
             for n in (0..=128_u8).chain([127, 128]) {
@@ -468,14 +413,8 @@ mod tests {
 
     #[test]
     fn numbers_beyond_31_bits_take_the_large_form() {
-        assert_eq!(
-            network(|writer| writer.object(0x7fff_ffff)),
-            b"\0\x7f\xff\xff\xff"
-        );
-        assert_eq!(
-            network(|writer| writer.object(0x8000_0000)),
-            b"\x21\0\0\0\0\0\x80\0\0\0"
-        );
+        assert_eq!(network(|writer| writer.object(0x7fff_ffff)), b"\0\x7f\xff\xff\xff");
+        assert_eq!(network(|writer| writer.object(0x8000_0000)), b"\x21\0\0\0\0\0\x80\0\0\0");
     }
 
     #[test]
@@ -485,9 +424,6 @@ mod tests {
         let mut writer = Writer::with_buffer(&Options::default(), buffer);
         writer.undef();
         let image = writer.finish();
-        assert_eq!(
-            (image.as_slice(), image.as_ptr()),
-            (b"\x05\x0b\x05".as_slice(), memory)
-        );
+        assert_eq!((image.as_slice(), image.as_ptr()), (b"\x05\x0b\x05".as_slice(), memory));
     }
 }

@@ -22,19 +22,13 @@ fn golden() -> Vec<Golden> {
             let mut fields = line.splitn(3, '\t').map(str::to_owned);
             let (name, expected) = (fields.next().unwrap(), fields.next().unwrap());
             let image = fs::read(directory.join(&name)).unwrap();
-            Golden {
-                name,
-                expected,
-                image,
-            }
+            Golden { name, expected, image }
         })
         .collect()
 }
 
 fn readable() -> impl Iterator<Item = Golden> {
-    golden()
-        .into_iter()
-        .filter(|golden| golden.expected == "ok")
+    golden().into_iter().filter(|golden| golden.expected == "ok")
 }
 
 fn parse(image: &[u8]) -> storable::Result<Value> {
@@ -45,11 +39,7 @@ fn parse(image: &[u8]) -> storable::Result<Value> {
 fn is_native_here(image: &[u8]) -> bool {
     match Header::parse(image).unwrap().layout {
         Layout::Network => true,
-        Layout::Native { .. } => cfg!(all(
-            target_endian = "little",
-            target_pointer_width = "64",
-            unix
-        )),
+        Layout::Native { .. } => cfg!(all(target_endian = "little", target_pointer_width = "64", unix)),
     }
 }
 
@@ -59,11 +49,7 @@ fn what_storable_wrote_comes_out_byte_for_byte() {
     for Golden { name, image, .. } in readable().filter(|golden| is_native_here(&golden.image)) {
         let value = parse(&image).unwrap_or_else(|error| panic!("{name}: {error}"));
         let again = value.write(&value.options()).unwrap();
-        assert_eq!(
-            again.escape_ascii().to_string(),
-            image.escape_ascii().to_string(),
-            "{name}"
-        );
+        assert_eq!(again.escape_ascii().to_string(), image.escape_ascii().to_string(), "{name}");
         count += 1;
     }
     assert!(count >= 38, "only {count} images");
@@ -72,16 +58,11 @@ fn what_storable_wrote_comes_out_byte_for_byte() {
 #[test]
 fn network_and_native_order_are_the_same_value() {
     let all = golden();
-    for network in all
-        .iter()
-        .filter(|golden| golden.name.ends_with(".net.bin") && golden.expected == "ok")
-    {
+    for network in all.iter().filter(|golden| golden.name.ends_with(".net.bin") && golden.expected == "ok") {
         let name = network.name.replace(".net.", ".nat.");
         let native = all.iter().find(|golden| golden.name == name).unwrap();
         // In network order a double is 15 digits.
-        let digits = ["doubles", "infinities"]
-            .iter()
-            .any(|case| name.starts_with(case));
+        let digits = ["doubles", "infinities"].iter().any(|case| name.starts_with(case));
         let [network, native] = [network, native].map(|golden| parse(&golden.image).unwrap());
         let equal = network.same_at(network.root().id(), &native, native.root().id());
         assert!(equal || digits, "{name}");
@@ -90,9 +71,7 @@ fn network_and_native_order_are_the_same_value() {
 
 #[test]
 fn no_two_cases_are_the_same_value() {
-    let all: Vec<_> = readable()
-        .filter(|golden| golden.name.ends_with(".net.bin"))
-        .collect();
+    let all: Vec<_> = readable().filter(|golden| golden.name.ends_with(".net.bin")).collect();
     for (position, a) in all.iter().enumerate() {
         for b in &all[position + 1..] {
             let same = same(&a.image, &b.image, &Limits::default()).unwrap();
@@ -103,14 +82,7 @@ fn no_two_cases_are_the_same_value() {
 
 #[test]
 fn what_is_not_handled_is_refused_by_name() {
-    for Golden {
-        name,
-        expected,
-        image,
-    } in golden()
-        .into_iter()
-        .filter(|golden| golden.expected != "ok")
-    {
+    for Golden { name, expected, image } in golden().into_iter().filter(|golden| golden.expected != "ok") {
         let error = parse(&image).expect_err(&name);
         assert!(error.is_unsupported(), "{name}: {error}");
         assert!(error.to_string().ends_with(&expected), "{name}: {error}");
@@ -123,36 +95,24 @@ fn truncated_anywhere_is_an_error() {
         for length in 0..image.len() {
             let error = parse(&image[..length]).expect_err(&name);
             assert!(error.is_truncated(), "{name} at {length}: {error}");
-            assert!(
-                error.offset().unwrap() <= length,
-                "{name} at {length}: {error}"
-            );
+            assert!(error.offset().unwrap() <= length, "{name} at {length}: {error}");
         }
     }
 }
 
 #[test]
 fn a_byte_too_many_is_an_error() {
-    for Golden {
-        name, mut image, ..
-    } in readable()
-    {
+    for Golden { name, mut image, .. } in readable() {
         let end = image.len();
         image.push(0);
         let error = parse(&image).expect_err(&name);
-        assert!(
-            error.is_corrupt() && error.offset() == Some(end),
-            "{name}: {error}"
-        );
+        assert!(error.is_corrupt() && error.offset() == Some(end), "{name}: {error}");
     }
 }
 
 #[test]
 fn damaged_anywhere_it_reads_to_an_error_or_to_a_value_that_writes() {
-    for Golden {
-        name, mut image, ..
-    } in golden()
-    {
+    for Golden { name, mut image, .. } in golden() {
         for position in 0..image.len().min(400) {
             for flip in [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff] {
                 image[position] ^= flip;

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use storable::{
-    HashFlags, Import, KeyFlags, Limits, Options, Order, RefKind, Value, Writer, read, same,
-};
+use storable::{HashFlags, Import, KeyFlags, Limits, Options, Order, RefKind, Value, Writer, read, same};
 use support::Ledger;
 
 /// A value to be written; those before it can be referred to by number.
@@ -37,12 +35,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         Just(Plan::Undef),
         (0_u8..4).prop_map(Plan::Immortal),
         any::<bool>().prop_map(Plan::Boolean),
-        prop_oneof![
-            any::<i64>(),
-            any::<i32>().prop_map(i64::from),
-            -200_i64..200
-        ]
-        .prop_map(Plan::Integer),
+        prop_oneof![any::<i64>(), any::<i32>().prop_map(i64::from), -200_i64..200].prop_map(Plan::Integer),
         any::<f64>().prop_map(Plan::Double),
         vec(any::<u8>(), 0..300).prop_map(Plan::Bytes),
         ".{0,90}".prop_map(Plan::Text),
@@ -54,14 +47,10 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop_oneof![
             vec(inner.clone(), 0..8).prop_map(Plan::Array),
             btree_map(vec(any::<u8>(), 0..12), inner.clone(), 0..8).prop_map(Plan::Hash),
-            (
-                any::<bool>(),
-                btree_map((".{0,6}", any::<bool>()), inner.clone(), 0..8)
-            )
+            (any::<bool>(), btree_map((".{0,6}", any::<bool>()), inner.clone(), 0..8))
                 .prop_map(|(restricted, pairs)| Plan::FlagHash(restricted, pairs)),
-            (any::<bool>(), any::<bool>(), inner.clone()).prop_map(|(weak, overloaded, target)| {
-                Plan::Reference(weak, overloaded, Box::new(target))
-            }),
+            (any::<bool>(), any::<bool>(), inner.clone())
+                .prop_map(|(weak, overloaded, target)| { Plan::Reference(weak, overloaded, Box::new(target)) }),
             (class, inner).prop_map(|(class, object)| Plan::Blessed(class, Box::new(object))),
         ]
     })
@@ -95,35 +84,19 @@ fn write(plan: &Plan, writer: &mut Writer) {
             }
         }
         Plan::FlagHash(restricted, pairs) => {
-            writer.flag_hash(
-                pairs.len(),
-                HashFlags {
-                    flagged: true,
-                    restricted: *restricted,
-                },
-            );
+            writer.flag_hash(pairs.len(), HashFlags { flagged: true, restricted: *restricted });
             for ((key, locked), value) in pairs {
                 write(value, writer);
-                let flags = if *locked {
-                    KeyFlags::UTF8 | KeyFlags::LOCKED
-                } else {
-                    KeyFlags::NONE
-                };
+                let flags = if *locked { KeyFlags::UTF8 | KeyFlags::LOCKED } else { KeyFlags::NONE };
                 writer.flag_key(key.as_bytes(), flags).unwrap();
             }
         }
         Plan::Reference(weak, overloaded, target) => {
-            writer.reference(RefKind {
-                weak: *weak,
-                overloaded: *overloaded,
-            });
+            writer.reference(RefKind { weak: *weak, overloaded: *overloaded });
             write(target, writer);
         }
         Plan::Blessed(class, object) => {
-            if !matches!(
-                **object,
-                Plan::Immortal(_) | Plan::Back(_) | Plan::Blessed(..)
-            ) {
+            if !matches!(**object, Plan::Immortal(_) | Plan::Back(_) | Plan::Blessed(..)) {
                 writer.bless(class.as_bytes()).unwrap();
             }
             write(object, writer);
@@ -143,11 +116,7 @@ fn image(plan: &Plan, options: &Options) -> Vec<u8> {
 
 fn options() -> impl Strategy<Value = Options> {
     (any::<bool>(), any::<bool>()).prop_map(|(native, booleans)| Options {
-        order: if native {
-            Order::Native
-        } else {
-            Order::Network
-        },
+        order: if native { Order::Native } else { Order::Network },
         booleans,
         ..Options::default()
     })

@@ -25,9 +25,7 @@ fn audit(image: &[u8], fuse: Option<usize>) -> Ledger {
 
 fn golden() -> Vec<Vec<u8>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let files = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "bin"))
         .map(|path| fs::read(path).unwrap())
@@ -36,13 +34,7 @@ fn golden() -> Vec<Vec<u8>> {
 
 /// `depth` levels, each of which is `level`, around an undef, each followed by `after`.
 fn nested(level: &[u8], depth: usize, after: &[u8]) -> Vec<u8> {
-    [
-        b"\x05\x0b",
-        level.repeat(depth).as_slice(),
-        b"\x05",
-        &after.repeat(depth),
-    ]
-    .concat()
+    [b"\x05\x0b", level.repeat(depth).as_slice(), b"\x05", &after.repeat(depth)].concat()
 }
 
 #[test]
@@ -80,21 +72,14 @@ fn nothing_is_left_whenever_the_builder_fails() {
 #[test]
 fn nothing_is_left_when_an_insert_or_a_class_is_refused() {
     // { twice => [\root], twice => 1, then back references to what was replaced, and a refused key }
-    let image =
-        b"\x05\x0b\x03\0\0\0\x04\x02\0\0\0\x01\x04\0\0\0\0\0\0\0\0\x05twice\x08\x81\0\0\0\x05twice\
+    let image = b"\x05\x0b\x03\0\0\0\x04\x02\0\0\0\x01\x04\0\0\0\0\0\0\0\0\x05twice\x08\x81\0\0\0\x05twice\
                   \0\0\0\0\x01\0\0\0\x01a\x05\0\0\0\x07refused";
     assert_eq!(audit(image, None).made(), 5);
     audit(b"\x05\x0b\x04\x11\x09Forbidden\x05", None);
     // The tenth class is refused by `bless`, on a scalar and on a container.
     for object in [b"\x05".as_slice(), b"\x02\0\0\0\x01\x05"] {
         let classes: Vec<u8> = (0..10_u8).flat_map(|n| [0x11, 1, b'a' + n, 0x05]).collect();
-        let blessed = [
-            b"\x05\x0b\x02\0\0\0\x0b",
-            &classes[..36],
-            b"\x11\x01j",
-            object,
-        ]
-        .concat();
+        let blessed = [b"\x05\x0b\x02\0\0\0\x0b", &classes[..36], b"\x11\x01j", object].concat();
         assert!(audit(&[&blessed, b"\x05".as_slice()].concat(), None).made() >= 11);
     }
 }
@@ -108,24 +93,14 @@ fn reservations_are_bounded_by_the_image() {
         image.extend_from_slice(&(inner * 5).to_be_bytes());
     }
     let mut ledger = Ledger::default();
-    assert!(
-        read(&image, &Limits::default(), &mut ledger)
-            .unwrap_err()
-            .is_truncated()
-    );
-    assert!(
-        ledger.reserved <= image.len(),
-        "{} of {}",
-        ledger.reserved,
-        image.len()
-    );
+    assert!(read(&image, &Limits::default(), &mut ledger).unwrap_err().is_truncated());
+    assert!(ledger.reserved <= image.len(), "{} of {}", ledger.reserved, image.len());
 }
 
 #[test]
 fn a_count_is_believed_exactly_as_far_as_its_elements_fit() {
     // [[1, 2], { a => undef }, undef], with no byte to spare
-    let image =
-        b"\x05\x0b\x02\0\0\0\x03\x02\0\0\0\x02\x08\x81\x08\x82\x03\0\0\0\x01\x05\0\0\0\x01a\x05";
+    let image = b"\x05\x0b\x02\0\0\0\x03\x02\0\0\0\x02\x08\x81\x08\x82\x03\0\0\0\x01\x05\0\0\0\x01a\x05";
     assert!(parse(image).is_ok());
     // { '' => [undef, undef] }, then the same with one undef more than the key leaves room for
     assert!(parse(b"\x05\x0b\x03\0\0\0\x01\x02\0\0\0\x02\x05\x05\0\0\0\0").is_ok());
@@ -136,76 +111,20 @@ fn a_count_is_believed_exactly_as_far_as_its_elements_fit() {
 #[test]
 fn forged_counts_and_lengths_are_errors() {
     let cases: [(&[u8], usize, &str); 14] = [
-        (
-            b"\x05\x0b\x03\xff\xff\xff\xff\x05",
-            3,
-            "expected the length of a hash, found a negative number",
-        ),
-        (
-            b"\x05\x0b\x03\x7f\xff\xff\xff\x05",
-            2,
-            "expected a hash of 10737418235 bytes, found 1 byte",
-        ),
-        (
-            b"\x05\x0b\x02\x80\0\0\0",
-            3,
-            "expected the length of an array, found a negative number",
-        ),
-        (
-            b"\x05\x0b\x02\0\0\0\x01",
-            2,
-            "expected an array of 1 byte, found the end",
-        ),
-        (
-            b"\x05\x0b\x01\xff\xff\xff\xffabc",
-            7,
-            "expected a string of 4294967295 bytes, found 3 bytes",
-        ),
-        (
-            b"\x05\x0b\x18\0\0\0\x04abc",
-            7,
-            "expected a string of 4 bytes, found 3 bytes",
-        ),
-        (
-            b"\x05\x0b\x03\0\0\0\x01\x05\xff\xff\xff\xff",
-            8,
-            "expected the length of a key, found a negative number",
-        ),
-        (
-            b"\x05\x0b\x03\0\0\0\x01\x05\0\0\0\x02a",
-            12,
-            "expected a key of 2 bytes, found 1 byte",
-        ),
-        (
-            b"\x05\x0b\x11\x80\xff\xff\xff\xffX\x05",
-            4,
-            "expected the length of a class name, found a negative number",
-        ),
-        (
-            b"\x05\x0b\x11\x05ab",
-            4,
-            "expected a class name of 5 bytes, found 2 bytes",
-        ),
-        (
-            b"\x05\x0b\x12\x00\x05",
-            2,
-            "expected the index of one of the 0 classes before, found 0",
-        ),
-        (
-            b"\x05\x0b\x04\0\0\0\0\x01",
-            3,
-            "expected the number of one of the 1 values before, found 1",
-        ),
-        (
-            b"\x05\x0b\x21\x02\xff\xff\xff\xff\xff\xff\xff\xff\x05",
-            2,
-            "bytes, found 1 byte",
-        ),
-        (
-            b"\x05\x0b\x21\x01\0\0\0\x01\0\0\0\0\x05",
-            12,
-            "expected a string of 4294967296 bytes, found 1 byte",
-        ),
+        (b"\x05\x0b\x03\xff\xff\xff\xff\x05", 3, "expected the length of a hash, found a negative number"),
+        (b"\x05\x0b\x03\x7f\xff\xff\xff\x05", 2, "expected a hash of 10737418235 bytes, found 1 byte"),
+        (b"\x05\x0b\x02\x80\0\0\0", 3, "expected the length of an array, found a negative number"),
+        (b"\x05\x0b\x02\0\0\0\x01", 2, "expected an array of 1 byte, found the end"),
+        (b"\x05\x0b\x01\xff\xff\xff\xffabc", 7, "expected a string of 4294967295 bytes, found 3 bytes"),
+        (b"\x05\x0b\x18\0\0\0\x04abc", 7, "expected a string of 4 bytes, found 3 bytes"),
+        (b"\x05\x0b\x03\0\0\0\x01\x05\xff\xff\xff\xff", 8, "expected the length of a key, found a negative number"),
+        (b"\x05\x0b\x03\0\0\0\x01\x05\0\0\0\x02a", 12, "expected a key of 2 bytes, found 1 byte"),
+        (b"\x05\x0b\x11\x80\xff\xff\xff\xffX\x05", 4, "expected the length of a class name, found a negative number"),
+        (b"\x05\x0b\x11\x05ab", 4, "expected a class name of 5 bytes, found 2 bytes"),
+        (b"\x05\x0b\x12\x00\x05", 2, "expected the index of one of the 0 classes before, found 0"),
+        (b"\x05\x0b\x04\0\0\0\0\x01", 3, "expected the number of one of the 1 values before, found 1"),
+        (b"\x05\x0b\x21\x02\xff\xff\xff\xff\xff\xff\xff\xff\x05", 2, "bytes, found 1 byte"),
+        (b"\x05\x0b\x21\x01\0\0\0\x01\0\0\0\0\x05", 12, "expected a string of 4294967296 bytes, found 1 byte"),
     ];
     for (image, offset, text) in cases {
         let error = parse(image).expect_err(text);
@@ -217,15 +136,8 @@ fn forged_counts_and_lengths_are_errors() {
 
 #[test]
 fn a_negative_back_reference_is_an_error() {
-    assert!(
-        parse(b"\x05\x0b\x04\0\xff\xff\xff\xff")
-            .unwrap_err()
-            .is_corrupt()
-    );
-    assert!(
-        parse(b"\x05\x0b\0\0\0\0\0").unwrap_err().is_corrupt(),
-        "the root can't refer back"
-    );
+    assert!(parse(b"\x05\x0b\x04\0\xff\xff\xff\xff").unwrap_err().is_corrupt());
+    assert!(parse(b"\x05\x0b\0\0\0\0\0").unwrap_err().is_corrupt(), "the root can't refer back");
 }
 
 #[test]
@@ -236,28 +148,14 @@ fn unknown_tags_are_corrupt_or_from_the_future() {
     );
     let error = parse(b"\x05\x0d\x24").unwrap_err();
     assert!(error.is_unsupported(), "{error}");
-    assert_eq!(
-        error.to_string(),
-        "unsupported Storable value at byte 2: tag 36 of format version 2.13"
-    );
-    assert!(
-        parse(b"\x05\xff\x05").is_ok(),
-        "a newer minor version with known tags only"
-    );
+    assert_eq!(error.to_string(), "unsupported Storable value at byte 2: tag 36 of format version 2.13");
+    assert!(parse(b"\x05\xff\x05").is_ok(), "a newer minor version with known tags only");
 }
 
 #[test]
 fn classes_where_none_can_be_are_errors() {
-    assert!(
-        parse(b"\x05\x0b\x11\x01A\x0e").unwrap_err().is_corrupt(),
-        "an immortal"
-    );
-    assert!(
-        parse(b"\x05\x0b\x1d\x01v\x02\0\0\0\0")
-            .unwrap_err()
-            .is_corrupt(),
-        "an array as v-string"
-    );
+    assert!(parse(b"\x05\x0b\x11\x01A\x0e").unwrap_err().is_corrupt(), "an immortal");
+    assert!(parse(b"\x05\x0b\x1d\x01v\x02\0\0\0\0").unwrap_err().is_corrupt(), "an array as v-string");
 }
 
 #[test]
@@ -269,28 +167,14 @@ fn the_innermost_class_counts_and_none_on_a_back_reference() {
 #[test]
 fn depth_and_size_have_limits() {
     for (level, after) in levels() {
-        let limits = Limits {
-            max_depth: 99,
-            ..Limits::default()
-        };
+        let limits = Limits { max_depth: 99, ..Limits::default() };
         let error = Value::parse(&nested(level, 100, after), &limits).unwrap_err();
         assert!(error.is_limit(), "{error}");
         assert!(Value::parse(&nested(level, 99, after), &limits).is_ok());
-        assert!(
-            parse(&nested(level, 100_000, after))
-                .unwrap_err()
-                .is_limit()
-        );
+        assert!(parse(&nested(level, 100_000, after)).unwrap_err().is_limit());
     }
-    let limits = Limits {
-        max_size: 2,
-        ..Limits::default()
-    };
-    assert!(
-        Value::parse(b"\x05\x0b\x05", &limits)
-            .unwrap_err()
-            .is_limit()
-    );
+    let limits = Limits { max_size: 2, ..Limits::default() };
+    assert!(Value::parse(b"\x05\x0b\x05", &limits).unwrap_err().is_limit());
 }
 
 /// A level of each kind of container, and what follows its contents.
@@ -307,10 +191,7 @@ fn levels() -> [(&'static [u8], &'static [u8]); 5] {
 #[test]
 fn any_depth_takes_no_stack() {
     let work = || {
-        let limits = Limits {
-            max_depth: usize::MAX,
-            ..Limits::default()
-        };
+        let limits = Limits { max_depth: usize::MAX, ..Limits::default() };
         for (level, after) in levels() {
             let image = nested(level, 100_000, after);
             let value = Value::parse(&image, &limits).unwrap();
@@ -320,42 +201,20 @@ fn any_depth_takes_no_stack() {
             let other = value.clone();
             assert!(value.same_at(value.root().id(), &other, other.root().id()));
             let mut copy = parse(b"\x05\x0b\x03\0\0\0\0").unwrap();
-            let node = Import::new(&value)
-                .copy(&mut copy, value.root().id())
-                .unwrap();
+            let node = Import::new(&value).copy(&mut copy, value.root().id()).unwrap();
             assert!(copy.same_at(node, &value, value.root().id()));
         }
         let mut ledger = Ledger::default();
-        assert!(
-            read(
-                &[b"\x05\x0b".as_slice(), &[4; 1 << 20]].concat(),
-                &limits,
-                &mut ledger
-            )
-            .is_err()
-        );
+        assert!(read(&[b"\x05\x0b".as_slice(), &[4; 1 << 20]].concat(), &limits, &mut ledger).is_err());
         assert_eq!(ledger.left(), 0);
     };
-    thread::Builder::new()
-        .stack_size(256 * 1024)
-        .spawn(work)
-        .unwrap()
-        .join()
-        .unwrap();
+    thread::Builder::new().stack_size(256 * 1024).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]
 fn many_classes_many_values_many_prefixes_are_read_in_their_own_time() {
-    let prefixes = [
-        b"\x05\x0b".as_slice(),
-        &b"\x11\x01A".repeat(300_000),
-        b"\x05",
-    ]
-    .concat();
-    assert_eq!(
-        parse(&prefixes).unwrap().root().class(),
-        Some(b"A".as_slice())
-    );
+    let prefixes = [b"\x05\x0b".as_slice(), &b"\x11\x01A".repeat(300_000), b"\x05"].concat();
+    assert_eq!(parse(&prefixes).unwrap().root().class(), Some(b"A".as_slice()));
     let mut writer = Writer::new(&Options::default());
     writer.array(200_000);
     for n in 0..100_000_u32 {

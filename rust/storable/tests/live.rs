@@ -19,23 +19,14 @@ struct Perl {
 impl Perl {
     fn start() -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live.pl");
-        let known = Command::new("perl")
-            .args(["-MStorable", "-e", "1"])
-            .stderr(Stdio::null())
-            .status();
+        let known = Command::new("perl").args(["-MStorable", "-e", "1"]).stderr(Stdio::null()).status();
         if !known.is_ok_and(|status| status.success()) {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "perl and Storable are needed in CI"
-            );
+            assert!(std::env::var_os("CI").is_none(), "perl and Storable are needed in CI");
             eprintln!("skipped: no perl with Storable");
             return None;
         }
         let mut command = Command::new("perl");
-        command
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let tasks = child.stdin.take();
         Some(Self { child, tasks })
@@ -46,11 +37,7 @@ impl Perl {
         let mut input = self.tasks.take().unwrap();
         let output = BufReader::new(self.child.stdout.take().unwrap());
         let answers: Vec<String> = std::thread::scope(|scope| {
-            scope.spawn(move || {
-                tasks
-                    .iter()
-                    .for_each(|task| writeln!(input, "{task}").unwrap())
-            });
+            scope.spawn(move || tasks.iter().for_each(|task| writeln!(input, "{task}").unwrap()));
             output.lines().map(Result::unwrap).collect()
         });
         assert!(self.child.wait().unwrap().success());
@@ -65,9 +52,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 #[test]
@@ -77,17 +62,10 @@ fn random_structures_are_written_as_storable_writes_them() {
     for (seed, answer) in perl.ask(&tasks).iter().enumerate() {
         let images: Vec<_> = answer.split(' ').map(unhex).collect();
         for image in &images {
-            let value = Value::parse(image, &Limits::default())
-                .unwrap_or_else(|error| panic!("{seed}: {error}"));
-            assert!(
-                value.write(&value.options()).unwrap() == *image,
-                "seed {seed}"
-            );
+            let value = Value::parse(image, &Limits::default()).unwrap_or_else(|error| panic!("{seed}: {error}"));
+            assert!(value.write(&value.options()).unwrap() == *image, "seed {seed}");
         }
-        assert!(
-            same(&images[0], &images[1], &Limits::default()).unwrap(),
-            "seed {seed}"
-        );
+        assert!(same(&images[0], &images[1], &Limits::default()).unwrap(), "seed {seed}");
     }
 }
 
@@ -95,22 +73,11 @@ fn random_structures_are_written_as_storable_writes_them() {
 fn storable_reads_what_is_written_here() {
     let Some(perl) = Perl::start() else { return };
     let ours = written_here();
-    let tasks: Vec<_> = ours
-        .iter()
-        .map(|image| format!("again {}", hex(image)))
-        .collect();
+    let tasks: Vec<_> = ours.iter().map(|image| format!("again {}", hex(image))).collect();
     for (image, answer) in ours.iter().zip(perl.ask(&tasks)) {
-        assert!(
-            !answer.starts_with('!'),
-            "{answer} for {}",
-            image.escape_ascii()
-        );
+        assert!(!answer.starts_with('!'), "{answer} for {}", image.escape_ascii());
         let theirs = unhex(&answer);
-        assert!(
-            same(image, &theirs, &Limits::default()).unwrap(),
-            "{}",
-            image.escape_ascii()
-        );
+        assert!(same(image, &theirs, &Limits::default()).unwrap(), "{}", image.escape_ascii());
     }
 }
 
@@ -124,54 +91,26 @@ fn written_here() -> Vec<Vec<u8>> {
         none: Option<u8>,
     }
     let attributes = BTreeMap::from([("caf\u{e9}", 1), ("\u{263a}", 1 << 40), ("", -129)]);
-    let session = Session {
-        uid: "dw\u{ff}\u{263a}",
-        groups: vec!["a", "b"],
-        attributes,
-        none: None,
-    };
+    let session = Session { uid: "dw\u{ff}\u{263a}", groups: vec!["a", "b"], attributes, none: None };
     let mut images = Vec::new();
     for order in [Order::Network, Order::Native] {
-        let options = Options {
-            order,
-            ..Options::default()
-        };
+        let options = Options { order, ..Options::default() };
         images.push(to_vec(&session, &options).unwrap());
         images.push(to_vec(&[i64::MIN, i64::MAX, -129, -128, 127, 128], &options).unwrap());
         images.push(to_vec(&[0.5, -1e300, 1e-7, f64::from(1_u32 << 30)], &options).unwrap());
-        images.push(
-            to_vec(
-                &[
-                    "",
-                    &"x".repeat(255),
-                    &"x".repeat(256),
-                    &"\u{263a}".repeat(100),
-                ],
-                &options,
-            )
-            .unwrap(),
-        );
+        images.push(to_vec(&["", &"x".repeat(255), &"x".repeat(256), &"\u{263a}".repeat(100)], &options).unwrap());
 
         // Classes by name and by index, short and long; a cycle; a shared scalar; a weak reference.
         let mut writer = Writer::new(&options);
         writer.array(402);
         for n in 0..400_u32 {
             writer.reference(RefKind::default());
-            writer
-                .bless(
-                    format!("Class{}", n % 200)
-                        .repeat(if n % 7 == 0 { 20 } else { 1 })
-                        .as_bytes(),
-                )
-                .unwrap();
+            writer.bless(format!("Class{}", n % 200).repeat(if n % 7 == 0 { 20 } else { 1 }).as_bytes()).unwrap();
             writer.hash(1);
             writer.integer(n.into());
             writer.key(b"n").unwrap();
         }
-        writer.reference(RefKind {
-            weak: true,
-            overloaded: false,
-        });
+        writer.reference(RefKind { weak: true, overloaded: false });
         writer.object(0);
         writer.reference(RefKind::default());
         writer.object(3);
@@ -184,41 +123,19 @@ fn written_here() -> Vec<Vec<u8>> {
 fn doubles_are_printed_as_perl_prints_them() {
     let Some(perl) = Perl::start() else { return };
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut random =
-        |strategy: BoxedStrategy<f64>| strategy.new_tree(&mut runner).unwrap().current();
-    let mut numbers = vec![
-        0.1,
-        1e15,
-        1e16,
-        123_456_789_012_345_680.0,
-        0.5,
-        2.5,
-        1e21,
-        1e-5,
-        1e-4,
-    ];
+    let mut random = |strategy: BoxedStrategy<f64>| strategy.new_tree(&mut runner).unwrap().current();
+    let mut numbers = vec![0.1, 1e15, 1e16, 123_456_789_012_345_680.0, 0.5, 2.5, 1e21, 1e-5, 1e-4];
     for _ in 0..5000 {
         numbers.push(random(any::<f64>().boxed()));
         numbers.push(random((-1e6_f64..1e6).boxed()));
-        numbers.push(random(
-            (0_u32..1_000_000, 0_i32..12)
-                .prop_map(|(n, e)| f64::from(n) / 10_f64.powi(e))
-                .boxed(),
-        ));
+        numbers.push(random((0_u32..1_000_000, 0_i32..12).prop_map(|(n, e)| f64::from(n) / 10_f64.powi(e)).boxed()));
         // Halves in the sixteenth digit, where rounding decides.
-        numbers.push(random(
-            (1_u64 << 49..1 << 52).prop_map(|n| n as f64 + 0.5).boxed(),
-        ));
-        numbers.push(random(
-            (1_u64 << 53..1 << 60).prop_map(|n| n as f64).boxed(),
-        ));
+        numbers.push(random((1_u64 << 49..1 << 52).prop_map(|n| n as f64 + 0.5).boxed()));
+        numbers.push(random((1_u64 << 53..1 << 60).prop_map(|n| n as f64).boxed()));
     }
     // Perl prints whole numbers that fit an integer as one, and so would an integer be written.
     numbers.retain(|number| number.fract() != 0.0 || number.abs() >= 18_446_744_073_709_551_616.0);
-    let tasks: Vec<_> = numbers
-        .iter()
-        .map(|number| format!("number {}", hex(&number.to_be_bytes())))
-        .collect();
+    let tasks: Vec<_> = numbers.iter().map(|number| format!("number {}", hex(&number.to_be_bytes()))).collect();
     for (number, text) in numbers.iter().zip(perl.ask(&tasks)) {
         assert_eq!(number_text(*number), text, "{number:?}");
     }

@@ -53,15 +53,7 @@ fn everything() -> Everything {
         text: "caf\u{e9}".to_owned(),
         maybe: None,
         pair: (-1, "\0".to_owned()),
-        list: vec![
-            Shape::Point,
-            Shape::Circle(0.5),
-            Shape::Line(1, 2),
-            Shape::Box {
-                width: 3,
-                height: 4,
-            },
-        ],
+        list: vec![Shape::Point, Shape::Circle(0.5), Shape::Line(1, 2), Shape::Box { width: 3, height: 4 }],
         by_number: BTreeMap::from([(7, "seven".to_owned())]),
         by_shape: BTreeMap::from([(Plain::One, 1), (Plain::Two, 2)]),
         wrapped: Wrapped(vec![1, 2]),
@@ -70,25 +62,12 @@ fn everything() -> Everything {
 
 #[test]
 fn every_kind_of_type_comes_back() {
-    let value = Everything {
-        maybe: Some(Box::new(everything())),
-        ..everything()
-    };
+    let value = Everything { maybe: Some(Box::new(everything())), ..everything() };
     for booleans in [false, true] {
-        let image = to_vec(
-            &value,
-            &Options {
-                booleans,
-                ..Options::default()
-            },
-        )
-        .unwrap();
+        let image = to_vec(&value, &Options { booleans, ..Options::default() }).unwrap();
         assert_eq!(from_slice::<Everything>(&image).unwrap(), value);
     }
-    assert_eq!(
-        from_value::<Everything>(&to_value(&value).unwrap()).unwrap(),
-        value
-    );
+    assert_eq!(from_value::<Everything>(&to_value(&value).unwrap()).unwrap(), value);
 }
 
 #[test]
@@ -98,14 +77,7 @@ fn a_struct_is_what_nfreeze_makes_of_the_same_hash() {
         groups: [&'a str; 1],
         uid: &'a str,
     }
-    let image = to_vec(
-        &Login {
-            groups: ["users"],
-            uid: "dwho",
-        },
-        &Options::default(),
-    )
-    .unwrap();
+    let image = to_vec(&Login { groups: ["users"], uid: "dwho" }, &Options::default()).unwrap();
     let frozen = b"\x05\x0b\x03\0\0\0\x02\x04\x02\0\0\0\x01\x0a\x05users\0\0\0\x06groups\x0a\x04dwho\0\0\0\x03uid";
     assert_eq!(image, frozen);
 }
@@ -113,31 +85,23 @@ fn a_struct_is_what_nfreeze_makes_of_the_same_hash() {
 #[test]
 fn scalars_are_what_the_type_asks_for() {
     let numbers = b"\x05\x0b\x02\0\0\0\x03\x0a\x0212\x08\x83\x0a\x011";
-    assert_eq!(
-        from_slice::<(u8, String, bool)>(numbers).unwrap(),
-        (12, "3".to_owned(), true)
-    );
+    assert_eq!(from_slice::<(u8, String, bool)>(numbers).unwrap(), (12, "3".to_owned(), true));
     assert_eq!(from_slice::<Vec<f64>>(numbers).unwrap(), [12.0, 3.0, 1.0]);
     assert_eq!(from_slice::<Option<u8>>(b"\x05\x0b\x05").unwrap(), None);
     let error = from_slice::<u8>(b"\x05\x0b\x0a\x03two").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "invalid type: string \"two\", expected u8"
-    );
+    assert_eq!(error.to_string(), "invalid type: string \"two\", expected u8");
 }
 
 #[test]
 fn references_are_seen_through_and_classes_are_not_seen() {
-    let object =
-        b"\x05\x0b\x11\x01A\x03\0\0\0\x01\x04\x04\x11\x01B\x02\0\0\0\x01\x08\x81\0\0\0\x04list";
+    let object = b"\x05\x0b\x11\x01A\x03\0\0\0\x01\x04\x04\x11\x01B\x02\0\0\0\x01\x08\x81\0\0\0\x04list";
     let map: BTreeMap<String, Vec<u8>> = from_slice(object).unwrap();
     assert_eq!(map["list"], [1]);
 }
 
 #[test]
 fn an_array_that_is_too_long_is_an_error() {
-    let error =
-        from_slice::<(u8, u8)>(b"\x05\x0b\x02\0\0\0\x03\x08\x81\x08\x81\x08\x81").unwrap_err();
+    let error = from_slice::<(u8, u8)>(b"\x05\x0b\x02\0\0\0\x03\x08\x81\x08\x81\x08\x81").unwrap_err();
     assert_eq!(error.to_string(), "an array with 1 elements too many");
 }
 
@@ -150,20 +114,10 @@ fn cycles_depth_and_what_sharing_multiplies_are_errors() {
     assert!(from_value::<serde::de::IgnoredAny>(&hash).is_err());
     assert!(to_value(&hash).is_err());
 
-    let deep = [
-        b"\x05\x0b".as_slice(),
-        &b"\x02\0\0\0\x01".repeat(129),
-        b"\x05",
-    ]
-    .concat();
+    let deep = [b"\x05\x0b".as_slice(), &b"\x02\0\0\0\x01".repeat(129), b"\x05"].concat();
     assert!(from_slice::<serde::de::IgnoredAny>(&deep).is_err());
     assert!(to_value(&Value::parse(&deep, &limits).unwrap()).is_err());
-    let less = [
-        b"\x05\x0b".as_slice(),
-        &b"\x02\0\0\0\x01".repeat(128),
-        b"\x05",
-    ]
-    .concat();
+    let less = [b"\x05\x0b".as_slice(), &b"\x02\0\0\0\x01".repeat(128), b"\x05"].concat();
     assert!(from_slice::<serde::de::IgnoredAny>(&less).is_ok());
     assert!(to_value(&Value::parse(&less, &limits).unwrap()).is_ok());
 
@@ -185,11 +139,7 @@ fn cycles_depth_and_what_sharing_multiplies_are_errors() {
 #[test]
 fn keys_that_are_no_strings_are_refused() {
     let map = BTreeMap::from([(vec![1], 1)]);
-    assert!(
-        to_vec(&map, &Options::default())
-            .unwrap_err()
-            .is_unsupported()
-    );
+    assert!(to_vec(&map, &Options::default()).unwrap_err().is_unsupported());
 }
 
 proptest! {

@@ -1,8 +1,6 @@
 //! Looking into values, comparing them and changing them.
 
-use storable::{
-    Header, Import, Key, KeyFlags, Kind, Limits, NodeId, Options, Order, Value, Writer, same,
-};
+use storable::{Header, Import, Key, KeyFlags, Kind, Limits, NodeId, Options, Order, Value, Writer, same};
 
 fn parse(image: &[u8]) -> Value {
     Value::parse(image, &Limits::default()).unwrap()
@@ -10,10 +8,7 @@ fn parse(image: &[u8]) -> Value {
 
 /// A value made by calls to a writer.
 fn made(write: impl FnOnce(&mut Writer)) -> Value {
-    let mut writer = Writer::new(&Options {
-        booleans: true,
-        ..Options::default()
-    });
+    let mut writer = Writer::new(&Options { booleans: true, ..Options::default() });
     write(&mut writer);
     parse(&writer.finish())
 }
@@ -50,27 +45,12 @@ fn a_scalar_is_what_its_reader_asks_for() {
         w.sv_undef();
     });
     let at = |index| list.root().index(index).unwrap();
-    assert_eq!(
-        (at(0).as_i64(), at(0).as_str(), at(0).as_f64()),
-        (Some(42), Some("42"), Some(42.0))
-    );
-    assert_eq!(
-        (at(1).as_i64(), at(1).as_str(), at(1).as_f64()),
-        (Some(42), None, Some(42.0))
-    );
+    assert_eq!((at(0).as_i64(), at(0).as_str(), at(0).as_f64()), (Some(42), Some("42"), Some(42.0)));
+    assert_eq!((at(1).as_i64(), at(1).as_str(), at(1).as_f64()), (Some(42), None, Some(42.0)));
     assert_eq!((at(2).as_i64(), at(2).as_f64()), (None, Some(1.5)));
-    assert_eq!(
-        (at(3).as_str(), at(3).as_bytes()),
-        (None, Some(b"\xff".as_slice()))
-    );
-    assert_eq!(
-        (at(4).as_str(), at(4).kind()),
-        (Some("\u{263a}"), Kind::Text)
-    );
-    assert_eq!(
-        (at(5).as_bool(), at(6).as_bool(), at(7).as_bool()),
-        (false, true, false)
-    );
+    assert_eq!((at(3).as_str(), at(3).as_bytes()), (None, Some(b"\xff".as_slice())));
+    assert_eq!((at(4).as_str(), at(4).kind()), (Some("\u{263a}"), Kind::Text));
+    assert_eq!((at(5).as_bool(), at(6).as_bool(), at(7).as_bool()), (false, true, false));
     assert_eq!((at(6).kind(), at(7).kind()), (Kind::Boolean, Kind::Undef));
     assert!(list.root().index(8).is_none());
 }
@@ -78,40 +58,26 @@ fn a_scalar_is_what_its_reader_asks_for() {
 #[test]
 fn keys_are_found_by_their_characters() {
     let hash = made(|w| {
-        w.flag_hash(
-            3,
-            storable::HashFlags {
-                flagged: true,
-                restricted: true,
-            },
-        );
+        w.flag_hash(3, storable::HashFlags { flagged: true, restricted: true });
         w.integer(1);
         w.flag_key(b"caf\xe9", KeyFlags::WAS_UTF8).unwrap();
         w.integer(2);
-        w.flag_key("\u{263a}".as_bytes(), KeyFlags::UTF8 | KeyFlags::LOCKED)
-            .unwrap();
+        w.flag_key("\u{263a}".as_bytes(), KeyFlags::UTF8 | KeyFlags::LOCKED).unwrap();
         w.sv_undef();
         w.flag_key(b"absent", KeyFlags::PLACEHOLDER).unwrap();
     });
     assert_eq!(hash.root().get("caf\u{e9}").unwrap().as_i64(), Some(1));
-    assert_eq!(
-        hash.root().get(b"caf\xe9".as_slice()).unwrap().as_i64(),
-        Some(1)
-    );
+    assert_eq!(hash.root().get(b"caf\xe9".as_slice()).unwrap().as_i64(), Some(1));
     assert_eq!(hash.root().get("\u{263a}").unwrap().as_i64(), Some(2));
     assert!(hash.root().get("absent").is_none());
     assert_eq!(hash.root().entries().count(), 2);
     let (key, _) = hash.root().entries().nth(1).unwrap();
-    assert_eq!(
-        (&key, key.flags),
-        (&Key::from("\u{263a}"), KeyFlags::UTF8 | KeyFlags::LOCKED)
-    );
+    assert_eq!((&key, key.flags), (&Key::from("\u{263a}"), KeyFlags::UTF8 | KeyFlags::LOCKED));
 }
 
 #[test]
 fn a_key_that_comes_twice_has_its_last_value_and_the_first_can_be_referred_to() {
-    let image =
-        b"\x05\x0b\x03\0\0\0\x03\x08\x81\0\0\0\x01a\x08\x82\0\0\0\x01a\0\0\0\0\x01\0\0\0\x01b";
+    let image = b"\x05\x0b\x03\0\0\0\x03\x08\x81\0\0\0\x01a\x08\x82\0\0\0\x01a\0\0\0\0\x01\0\0\0\x01b";
     let hash = parse(image);
     assert_eq!(hash.root().get("a").unwrap().as_i64(), Some(2));
     assert_eq!(hash.root().get("b").unwrap().as_i64(), Some(1));
@@ -126,10 +92,7 @@ fn one_scalar_has_many_forms() {
     assert!(alike(|w| w.boolean(true), |w| w.bytes(b"1")));
     assert!(alike(|w| w.boolean(false), |w| w.bytes(b"")));
     assert!(alike(|w| w.undef(), |w| w.sv_undef()));
-    assert!(alike(
-        |w| w.bytes(b"caf\xe9"),
-        |w| w.text("caf\u{e9}".as_bytes())
-    ));
+    assert!(alike(|w| w.bytes(b"caf\xe9"), |w| w.text("caf\u{e9}".as_bytes())));
     assert!(alike(|w| w.bytes(b"plain"), |w| w.text(b"plain")));
 }
 
@@ -139,10 +102,7 @@ fn what_looks_alike_and_is_not() {
     assert!(!alike(|w| w.integer(7), |w| w.bytes(b"7.0")));
     assert!(!alike(|w| w.undef(), |w| w.bytes(b"")));
     assert!(!alike(|w| w.boolean(false), |w| w.undef()));
-    assert!(!alike(
-        |w| w.bytes("caf\u{e9}".as_bytes()),
-        |w| w.text("caf\u{e9}".as_bytes())
-    ));
+    assert!(!alike(|w| w.bytes("caf\u{e9}".as_bytes()), |w| w.text("caf\u{e9}".as_bytes())));
     assert!(!alike(|w| w.array(0), |w| w.hash(0)));
     assert!(!alike(|w| w.array(0), |w| w.undef()));
 }
@@ -150,19 +110,13 @@ fn what_looks_alike_and_is_not() {
 #[test]
 fn doubles_are_told_apart_to_the_last_bit() {
     let native = |value: f64| {
-        let mut writer = Writer::new(&Options {
-            order: Order::Native,
-            ..Options::default()
-        });
+        let mut writer = Writer::new(&Options { order: Order::Native, ..Options::default() });
         writer.double(value);
         writer.finish()
     };
     let limits = Limits::default();
     assert!(!same(&native(0.1 + 0.2), &native(0.3), &limits).unwrap());
-    assert!(
-        same(&native(0.1 + 0.2), b"\x05\x0b\x0a\x030.3", &limits).unwrap(),
-        "in network order it is this"
-    );
+    assert!(same(&native(0.1 + 0.2), b"\x05\x0b\x0a\x030.3", &limits).unwrap(), "in network order it is this");
 }
 
 #[test]
@@ -173,18 +127,9 @@ fn the_order_of_a_hash_does_not_count_and_all_else_does() {
             keys.iter().for_each(|(key, value)| pair(w, key, *value));
         }
     };
-    assert!(alike(
-        hash(&[("a", 1), ("b", 2)]),
-        hash(&[("b", 2), ("a", 1)])
-    ));
-    assert!(!alike(
-        hash(&[("a", 1), ("b", 2)]),
-        hash(&[("a", 2), ("b", 1)])
-    ));
-    assert!(!alike(
-        hash(&[("a", 1), ("b", 2)]),
-        hash(&[("a", 1), ("c", 2)])
-    ));
+    assert!(alike(hash(&[("a", 1), ("b", 2)]), hash(&[("b", 2), ("a", 1)])));
+    assert!(!alike(hash(&[("a", 1), ("b", 2)]), hash(&[("a", 2), ("b", 1)])));
+    assert!(!alike(hash(&[("a", 1), ("b", 2)]), hash(&[("a", 1), ("c", 2)])));
     assert!(!alike(hash(&[("a", 1), ("b", 2)]), hash(&[("a", 1)])));
     let object = |class: &'static str| {
         move |w: &mut Writer| {
@@ -259,13 +204,7 @@ fn edits_keep_the_order_and_what_is_shared() {
         w.key(b"same").unwrap();
     });
     let theirs = made(|w| {
-        w.flag_hash(
-            3,
-            storable::HashFlags {
-                flagged: true,
-                restricted: false,
-            },
-        );
+        w.flag_hash(3, storable::HashFlags { flagged: true, restricted: false });
         w.reference(Default::default());
         w.array(0);
         w.flag_key(b"x", KeyFlags::NONE).unwrap();
@@ -282,29 +221,13 @@ fn edits_keep_the_order_and_what_is_shared() {
     }
     assert!(ours.remove("list").unwrap());
     assert!(!ours.remove("list").unwrap());
-    let copy = ours
-        .import(&theirs, theirs.root().get("\u{263a}").unwrap().id())
-        .unwrap();
+    let copy = ours.import(&theirs, theirs.root().get("\u{263a}").unwrap().id()).unwrap();
     ours.insert("a", copy).unwrap();
 
     let written = ours.write(&Options::default()).unwrap();
     let back = parse(&written);
-    let keys: Vec<_> = back
-        .root()
-        .entries()
-        .map(|(key, _)| key.bytes.into_owned())
-        .collect();
-    assert_eq!(
-        keys,
-        [
-            b"a".as_slice(),
-            b"b",
-            b"same",
-            b"x",
-            b"y",
-            "\u{263a}".as_bytes()
-        ]
-    );
+    let keys: Vec<_> = back.root().entries().map(|(key, _)| key.bytes.into_owned()).collect();
+    assert_eq!(keys, [b"a".as_slice(), b"b", b"same", b"x", b"y", "\u{263a}".as_bytes()]);
     let target = |key: &str| back.root().get(key).unwrap().target().unwrap().id();
     assert_eq!(target("x"), target("y"));
     assert_ne!(target("x"), target("same"));
@@ -351,10 +274,7 @@ const LITTLE: &[u8] = b"pst0\x04\x0b\x0812345678\x04\x08\x08\x08\
 fn images_of_other_machines_are_read() {
     for image in [BIG, LITTLE] {
         let list = parse(image);
-        assert_eq!(
-            list.root().index(0).unwrap().target().unwrap().as_i64(),
-            Some(-2)
-        );
+        assert_eq!(list.root().index(0).unwrap().target().unwrap().as_i64(), Some(-2));
         assert_eq!(list.root().index(1).unwrap().as_i64(), Some(300));
         assert_eq!(list.root().index(2).unwrap().as_f64(), Some(-2.5));
     }
@@ -367,11 +287,7 @@ fn images_of_other_machines_are_read() {
 #[test]
 fn machines_that_can_not_be_read_are_named() {
     let cases: [(usize, u8, &str); 5] = [
-        (
-            3,
-            b'9',
-            "expected the byte order 1234, 12345678, 4321 or 87654321, found \"9321\"",
-        ),
+        (3, b'9', "expected the byte order 1234, 12345678, 4321 or 87654321, found \"9321\""),
         (7, 8, "expected an int of 4 bytes, found one of 8"),
         (8, 2, "expected a long of 4 or 8 bytes, found one of 2"),
         (9, 2, "expected a pointer of 4 or 8 bytes, found one of 2"),
@@ -381,20 +297,13 @@ fn machines_that_can_not_be_read_are_named() {
         let mut image = BIG.to_vec();
         image[offset] = byte;
         let error = Header::parse(&image).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("not a Storable value at byte {offset}: {text}")
-        );
+        assert_eq!(error.to_string(), format!("not a Storable value at byte {offset}: {text}"));
     }
 }
 
 #[test]
 fn other_versions_are_told_from_damage() {
-    for (image, version) in [
-        (b"\x03\x05".as_slice(), "v1.0"),
-        (b"\x07\x00\x05", "v3.0"),
-        (b"{\"a\"", "v61.0"),
-    ] {
+    for (image, version) in [(b"\x03\x05".as_slice(), "v1.0"), (b"\x07\x00\x05", "v3.0"), (b"{\"a\"", "v61.0")] {
         let error = Header::parse(image).unwrap_err();
         assert!(error.is_version() && !error.is_corrupt(), "{error}");
         assert!(error.to_string().contains(version), "{error}");

@@ -29,19 +29,11 @@ impl<B: Build> Reader<'_, '_, B> {
             at = self.input.offset();
             tag = self.input.byte("a value")?;
         }
-        let string = matches!(
-            tag,
-            tag::SCALAR | tag::LSCALAR | tag::UTF8STR | tag::LUTF8STR
-        );
+        let string = matches!(tag, tag::SCALAR | tag::LSCALAR | tag::UTF8STR | tag::LUTF8STR);
         if vstring.is_some() && !string {
-            return Err(
-                Error::corrupt(at, "the string of a v-string", format_args!("tag {tag}")).into(),
-            );
+            return Err(Error::corrupt(at, "the string of a v-string", format_args!("tag {tag}")).into());
         }
-        let immortal = matches!(
-            tag,
-            tag::SV_UNDEF | tag::SV_YES | tag::SV_NO | tag::SVUNDEF_ELEM
-        );
+        let immortal = matches!(tag, tag::SV_UNDEF | tag::SV_YES | tag::SV_NO | tag::SVUNDEF_ELEM);
         if class.is_some() && immortal {
             return Err(Error::corrupt(at, "an object", format_args!("tag {tag}")).into());
         }
@@ -57,12 +49,7 @@ impl<B: Build> Reader<'_, '_, B> {
         Ok(step)
     }
 
-    fn adorn(
-        &mut self,
-        node: B::Node,
-        class: Option<B::Class>,
-        vstring: Option<&[u8]>,
-    ) -> Outcome<(), B> {
+    fn adorn(&mut self, node: B::Node, class: Option<B::Class>, vstring: Option<&[u8]>) -> Outcome<(), B> {
         if let Some(source) = vstring {
             self.build.vstring(node, source)?;
         }
@@ -89,10 +76,7 @@ impl<B: Build> Reader<'_, '_, B> {
             _ => self.count("the index of a class")?,
         };
         self.classes.get(index).copied().ok_or_else(|| {
-            let expected = format_args!(
-                "the index of one of the {} classes before",
-                self.classes.len()
-            );
+            let expected = format_args!("the index of one of the {} classes before", self.classes.len());
             Error::corrupt(at, expected, index)
         })
     }

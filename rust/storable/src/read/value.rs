@@ -89,17 +89,11 @@ impl<B: Build> Reader<'_, '_, B> {
     #[inline(always)]
     fn string(&mut self, length: usize, utf8: bool) -> Outcome<B::Node, B> {
         let bytes = self.input.bytes(length, "a string")?;
-        if utf8 {
-            self.build.text(bytes)
-        } else {
-            self.build.bytes(bytes)
-        }
+        if utf8 { self.build.text(bytes) } else { self.build.bytes(bytes) }
     }
 
     fn reference(&mut self, at: usize, kind: RefKind) -> Outcome<Step<B::Node>, B> {
-        self.open(at, 1, Kind::Reference(kind), "a reference", |build| {
-            build.reference()
-        })
+        self.open(at, 1, Kind::Reference(kind), "a reference", |build| build.reference())
     }
 
     fn array(&mut self, at: usize, len: usize) -> Outcome<Step<B::Node>, B> {
@@ -107,9 +101,7 @@ impl<B: Build> Reader<'_, '_, B> {
     }
 
     fn hash(&mut self, at: usize, len: usize, flags: HashFlags) -> Outcome<Step<B::Node>, B> {
-        self.open(at, len, Kind::Hash(flags), "a hash", |build| {
-            build.hash(len, flags)
-        })
+        self.open(at, len, Kind::Hash(flags), "a hash", |build| build.hash(len, flags))
     }
 
     /// Makes a container, if the image can hold its `len` elements, and opens it unless it is empty.
@@ -136,24 +128,16 @@ impl<B: Build> Reader<'_, '_, B> {
         if len == 0 {
             return Ok(Step::Whole(node));
         }
-        self.frames.push(Frame {
-            node,
-            kind,
-            left: len,
-            owed,
-        });
+        self.frames.push(Frame { node, kind, left: len, owed });
         Ok(Step::Opened)
     }
 
     fn back_reference(&mut self, at: usize, number: u64) -> Outcome<Step<B::Node>, B> {
-        let seen = usize::try_from(number)
-            .ok()
-            .and_then(|number| self.seen.get(number));
+        let seen = usize::try_from(number).ok().and_then(|number| self.seen.get(number));
         match seen {
             Some(&node) => Ok(Step::Whole(self.build.share(node)?)),
             None => {
-                let expected =
-                    format_args!("the number of one of the {} values before", self.seen.len());
+                let expected = format_args!("the number of one of the {} values before", self.seen.len());
                 Err(Error::corrupt(at, expected, number).into())
             }
         }
@@ -166,9 +150,7 @@ impl<B: Build> Reader<'_, '_, B> {
         let kind = self.input.byte("the tag of a large value")?;
         let flags = match kind {
             tag::FLAG_HASH => self.hash_flags()?,
-            tag::OBJECT | tag::LSCALAR | tag::LUTF8STR | tag::ARRAY | tag::HASH => {
-                HashFlags::default()
-            }
+            tag::OBJECT | tag::LSCALAR | tag::LUTF8STR | tag::ARRAY | tag::HASH => HashFlags::default(),
             tag::HOOK => return Err(self.unsupported(kind_at, kind).into()),
             _ => return Err(Error::corrupt(kind_at, "the tag of a large value", kind).into()),
         };
@@ -190,10 +172,7 @@ impl<B: Build> Reader<'_, '_, B> {
 
     fn hash_flags(&mut self) -> Result<HashFlags> {
         let flags = self.input.byte("the flags of a hash")?;
-        Ok(HashFlags {
-            flagged: true,
-            restricted: flags & flag::RESTRICTED != 0,
-        })
+        Ok(HashFlags { flagged: true, restricted: flags & flag::RESTRICTED != 0 })
     }
 
     /// The length of a string.

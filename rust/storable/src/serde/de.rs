@@ -1,9 +1,6 @@
 //! A value into a Rust type.
 
-use serde::de::{
-    DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
-    Visitor,
-};
+use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::view::{Budget, characters, key_characters};
@@ -50,9 +47,7 @@ impl<'a> Deserializer<'a> {
         let node = self.resolve()?;
         match node.kind() {
             Kind::Integer => visitor.visit_string(node.as_i64().unwrap_or_default().to_string()),
-            Kind::Double => {
-                visitor.visit_string(crate::number_text(node.as_f64().unwrap_or_default()))
-            }
+            Kind::Double => visitor.visit_string(crate::number_text(node.as_f64().unwrap_or_default())),
             Kind::Boolean => visitor.visit_str(if node.as_bool() { "1" } else { "" }),
             _ => self.deserialize_any_of(visitor),
         }
@@ -71,25 +66,16 @@ impl<'a> Deserializer<'a> {
                 None => visitor.visit_bytes(node.as_bytes().unwrap_or_default()),
             },
             Kind::Array => self.budget.deeper(|| {
-                let mut list = List {
-                    elements: node.elements(),
-                    budget: self.budget,
-                };
+                let mut list = List { elements: node.elements(), budget: self.budget };
                 let value = visitor.visit_seq(&mut list)?;
                 match list.elements.len() {
                     0 => Ok(value),
-                    rest => Err(Error::message(format_args!(
-                        "an array with {rest} elements too many"
-                    ))),
+                    rest => Err(Error::message(format_args!("an array with {rest} elements too many"))),
                 }
             }),
-            Kind::Hash => self.budget.deeper(|| {
-                visitor.visit_map(Pairs {
-                    entries: node.entries(),
-                    value: None,
-                    budget: self.budget,
-                })
-            }),
+            Kind::Hash => self
+                .budget
+                .deeper(|| visitor.visit_map(Pairs { entries: node.entries(), value: None, budget: self.budget })),
         }
     }
 }
@@ -139,19 +125,11 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         self.deserialize_any_of(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -159,12 +137,7 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         self.deserialize_any_of(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value> {
         self.deserialize_any_of(visitor)
     }
 
@@ -189,19 +162,11 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         match (node.kind(), entries.next(), entries.next()) {
             (Kind::Bytes | Kind::Text, ..) => {
                 let name = characters(node.as_bytes().unwrap_or_default()).into_owned();
-                visitor.visit_enum(Variant {
-                    name,
-                    contents: None,
-                    budget: self.budget,
-                })
+                visitor.visit_enum(Variant { name, contents: None, budget: self.budget })
             }
             (Kind::Hash, Some((key, contents)), None) => self.budget.deeper(|| {
                 let name = key_characters(&key);
-                visitor.visit_enum(Variant {
-                    name,
-                    contents: Some(contents),
-                    budget: self.budget,
-                })
+                visitor.visit_enum(Variant { name, contents: Some(contents), budget: self.budget })
             }),
             _ => Err(Error::invalid_type(
                 Unexpected::Other("another value"),
@@ -223,8 +188,7 @@ impl<'de> SeqAccess<'de> for &mut List<'_> {
         let Some(node) = self.elements.next() else {
             return Ok(None);
         };
-        seed.deserialize(Deserializer::new(node, self.budget))
-            .map(Some)
+        seed.deserialize(Deserializer::new(node, self.budget)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -246,8 +210,7 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
             return Ok(None);
         };
         self.value = Some(value);
-        seed.deserialize(KeyDeserializer(key_characters(&key)))
-            .map(Some)
+        seed.deserialize(KeyDeserializer(key_characters(&key))).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
@@ -283,11 +246,7 @@ impl<'de> serde::Deserializer<'de> for KeyDeserializer {
         deserialize_i64 visit_i64 i64 deserialize_u8 visit_u8 u8 deserialize_u16 visit_u16 u16
         deserialize_u32 visit_u32 u32 deserialize_u64 visit_u64 u64);
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -322,13 +281,7 @@ impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Contents<'a>)> {
         let variant = seed.deserialize(KeyDeserializer(self.name))?;
-        Ok((
-            variant,
-            Contents(
-                self.contents
-                    .map(|node| Deserializer::new(node, self.budget)),
-            ),
-        ))
+        Ok((variant, Contents(self.contents.map(|node| Deserializer::new(node, self.budget)))))
     }
 }
 
@@ -337,8 +290,7 @@ struct Contents<'a>(Option<Deserializer<'a>>);
 
 impl<'a> Contents<'a> {
     fn some(self) -> Result<Deserializer<'a>> {
-        self.0
-            .ok_or_else(|| Error::invalid_type(Unexpected::UnitVariant, &"a variant with contents"))
+        self.0.ok_or_else(|| Error::invalid_type(Unexpected::UnitVariant, &"a variant with contents"))
     }
 }
 
@@ -360,11 +312,7 @@ impl<'de> VariantAccess<'de> for Contents<'_> {
         self.some()?.deserialize_any_of(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value> {
         self.some()?.deserialize_any_of(visitor)
     }
 }

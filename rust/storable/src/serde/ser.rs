@@ -10,10 +10,7 @@ use crate::value::{Arena, Data, Key, NodeId, Value};
 
 pub(super) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
     let mut arena = Arena::default();
-    let root = value.serialize(Serializer {
-        arena: &mut arena,
-        depth: 0,
-    })?;
+    let root = value.serialize(Serializer { arena: &mut arena, depth: 0 })?;
     Ok(Value::new(arena, root, Options::default()))
 }
 
@@ -25,28 +22,16 @@ struct Serializer<'a> {
 
 impl<'a> Serializer<'a> {
     fn text(self, text: &str) -> Result<NodeId> {
-        if text.is_ascii() {
-            self.arena.bytes(text.as_bytes())
-        } else {
-            self.arena.text(text.as_bytes())
-        }
+        if text.is_ascii() { self.arena.bytes(text.as_bytes()) } else { self.arena.text(text.as_bytes()) }
     }
 
     /// Opens an array or a hash of `len` elements.
     fn open(self, make: impl FnOnce(&mut Arena) -> Result<NodeId>) -> Result<Container<'a>> {
         if self.depth >= MAX_DEPTH {
-            return Err(Error::message(format_args!(
-                "a value that is more than {MAX_DEPTH} deep"
-            )));
+            return Err(Error::message(format_args!("a value that is more than {MAX_DEPTH} deep")));
         }
         let node = make(self.arena)?;
-        Ok(Container {
-            node,
-            key: None,
-            variant: None,
-            depth: self.depth,
-            arena: self.arena,
-        })
+        Ok(Container { node, key: None, variant: None, depth: self.depth, arena: self.arena })
     }
 
     fn list(self, len: Option<usize>) -> Result<Container<'a>> {
@@ -124,20 +109,11 @@ impl<'a> ser::Serializer for Serializer<'a> {
         self.arena.undef()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<NodeId> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<NodeId> {
         self.text(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<NodeId> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<NodeId> {
         value.serialize(self)
     }
 
@@ -172,10 +148,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         variant: &'static str,
         len: usize,
     ) -> Result<Container<'a>> {
-        Ok(Container {
-            variant: Some(variant),
-            ..self.list(Some(len))?
-        })
+        Ok(Container { variant: Some(variant), ..self.list(Some(len))? })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Container<'a>> {
@@ -193,10 +166,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         variant: &'static str,
         _: usize,
     ) -> Result<Container<'a>> {
-        Ok(Container {
-            variant: Some(variant),
-            ..self.pairs()?
-        })
+        Ok(Container { variant: Some(variant), ..self.pairs()? })
     }
 }
 
@@ -215,10 +185,7 @@ impl Container<'_> {
     /// A value in this container: an array or a hash is held by reference.
     fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<NodeId> {
         let depth = self.depth.saturating_add(1);
-        let node = value.serialize(Serializer {
-            arena: self.arena,
-            depth,
-        })?;
+        let node = value.serialize(Serializer { arena: self.arena, depth })?;
         self.held(node)
     }
 
@@ -321,9 +288,7 @@ impl ser::SerializeMap for Container<'_> {
 struct KeySerializer;
 
 fn no_key<T>() -> Result<T> {
-    Err(Error::unsupported(
-        "a key that is neither a string nor a number",
-    ))
+    Err(Error::unsupported("a key that is neither a string nor a number"))
 }
 
 macro_rules! keys {
@@ -374,12 +339,7 @@ impl ser::Serializer for KeySerializer {
         serialize_struct_variant(&'static str, u32, &'static str, usize) Self::SerializeStructVariant;
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<String> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<String> {
         Ok(variant.to_owned())
     }
 
@@ -387,11 +347,7 @@ impl ser::Serializer for KeySerializer {
         value.serialize(self)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<String> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<String> {
         value.serialize(self)
     }
 

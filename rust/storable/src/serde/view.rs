@@ -21,19 +21,14 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(value: &Value) -> Self {
-        Self {
-            parts: Cell::new(value.len().saturating_mul(EXPANSION)),
-            depth: Cell::new(0),
-        }
+        Self { parts: Cell::new(value.len().saturating_mul(EXPANSION)), depth: Cell::new(0) }
     }
 
     /// What a node is behind any references.
     pub(super) fn resolve<'a>(&self, mut node: Node<'a>) -> Result<Node<'a>> {
         loop {
             let left = self.parts.get().checked_sub(1);
-            self.parts.set(left.ok_or_else(|| {
-                Error::message("a value that refers to itself, or shares too much")
-            })?);
+            self.parts.set(left.ok_or_else(|| Error::message("a value that refers to itself, or shares too much"))?);
             match node.target() {
                 Some(target) => node = target,
                 None => return Ok(node),
@@ -85,11 +80,7 @@ fn latin1(bytes: &[u8]) -> String {
 /// arrays and hashes more than 128 deep, and where sharing makes the tree much larger than the value.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        Part {
-            node: self.root(),
-            budget: &Budget::new(self),
-        }
-        .serialize(serializer)
+        Part { node: self.root(), budget: &Budget::new(self) }.serialize(serializer)
     }
 }
 
@@ -110,25 +101,18 @@ impl<E: serde::ser::Error> From<Error> for Wrapped<E> {
 impl Serialize for Part<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let node = self.budget.resolve(self.node).map_err(S::Error::custom)?;
-        let part = |node| Part {
-            node,
-            budget: self.budget,
-        };
+        let part = |node| Part { node, budget: self.budget };
         match node.kind() {
             Kind::Undef | Kind::Reference => serializer.serialize_unit(),
             Kind::Boolean => serializer.serialize_bool(node.as_bool()),
             Kind::Integer => serializer.serialize_i64(node.as_i64().unwrap_or_default()),
             Kind::Double => serializer.serialize_f64(node.as_f64().unwrap_or_default()),
-            Kind::Bytes | Kind::Text => {
-                serializer.serialize_str(&characters(node.as_bytes().unwrap_or_default()))
-            }
+            Kind::Bytes | Kind::Text => serializer.serialize_str(&characters(node.as_bytes().unwrap_or_default())),
             Kind::Array => self
                 .budget
                 .deeper(|| {
                     let elements = node.elements();
-                    let mut seq = serializer
-                        .serialize_seq(Some(elements.len()))
-                        .map_err(Wrapped)?;
+                    let mut seq = serializer.serialize_seq(Some(elements.len())).map_err(Wrapped)?;
                     for element in elements {
                         seq.serialize_element(&part(element)).map_err(Wrapped)?;
                     }
@@ -140,8 +124,7 @@ impl Serialize for Part<'_> {
                 .deeper(|| {
                     let mut map = serializer.serialize_map(None).map_err(Wrapped)?;
                     for (key, value) in node.entries() {
-                        map.serialize_entry(&key_characters(&key), &part(value))
-                            .map_err(Wrapped)?;
+                        map.serialize_entry(&key_characters(&key), &part(value)).map_err(Wrapped)?;
                     }
                     map.end().map_err(Wrapped)
                 })

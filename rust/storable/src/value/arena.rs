@@ -64,10 +64,7 @@ pub(crate) struct Entry {
     pub(crate) value: NodeId,
 }
 
-const _: () = assert!(
-    size_of::<Slot>() <= 56,
-    "what the module's documentation says"
-);
+const _: () = assert!(size_of::<Slot>() <= 56, "what the module's documentation says");
 
 impl Entry {
     /// Whether this is a key that a restricted hash would allow, and doesn't have.
@@ -83,10 +80,7 @@ impl Table {
 
     /// Sets a key, in its place if it is there already, else at the end.
     pub(crate) fn insert(&mut self, key: &Key<'_>, value: NodeId) {
-        let entry = Entry {
-            flags: key.flags,
-            value,
-        };
+        let entry = Entry { flags: key.flags, value };
         match self.entries.get_mut(key) {
             Some(there) => *there = entry,
             None => drop(self.entries.insert(Name::from(key), entry)),
@@ -115,15 +109,11 @@ impl Arena {
     /// Whether more than one container holds this part, or did. Perl's immortals are never shared:
     /// each use is of the one that there is.
     pub(crate) fn is_shared(&self, id: NodeId) -> bool {
-        self.slot(id).is_some_and(|slot| {
-            matches!(slot.owners, Owners::Many) && !matches!(slot.data, Data::Immortal(_))
-        })
+        self.slot(id).is_some_and(|slot| matches!(slot.owners, Owners::Many) && !matches!(slot.data, Data::Immortal(_)))
     }
 
     pub(crate) fn has_booleans(&self) -> bool {
-        self.slots
-            .iter()
-            .any(|slot| matches!(slot.data, Data::Boolean(_)))
+        self.slots.iter().any(|slot| matches!(slot.data, Data::Boolean(_)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -132,12 +122,7 @@ impl Arena {
 
     pub(crate) fn add(&mut self, data: Data) -> Result<NodeId> {
         let id = u32::try_from(self.slots.len()).map_err(|_| Error::message("too many values"))?;
-        self.slots.push(Slot {
-            data,
-            class: None,
-            vstring: None,
-            owners: Owners::None,
-        });
+        self.slots.push(Slot { data, class: None, vstring: None, owners: Owners::None });
         Ok(NodeId(id))
     }
 
@@ -162,8 +147,7 @@ impl Arena {
     }
 
     pub(crate) fn add_class(&mut self, name: &[u8]) -> Result<ClassId> {
-        let id =
-            u32::try_from(self.classes.len()).map_err(|_| Error::message("too many classes"))?;
+        let id = u32::try_from(self.classes.len()).map_err(|_| Error::message("too many classes"))?;
         self.classes.push(name.into());
         Ok(ClassId(id))
     }
@@ -240,10 +224,7 @@ impl Build for Arena {
     }
 
     fn hash(&mut self, len: usize, flags: HashFlags) -> Result<NodeId> {
-        self.add(Data::Hash(Box::new(Table {
-            flags,
-            entries: IndexMap::with_capacity(len),
-        })))
+        self.add(Data::Hash(Box::new(Table { flags, entries: IndexMap::with_capacity(len) })))
     }
 
     fn insert(&mut self, hash: NodeId, key: &[u8], flags: KeyFlags, value: NodeId) -> Result<()> {

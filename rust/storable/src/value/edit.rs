@@ -66,10 +66,7 @@ pub struct Import<'a> {
 impl<'a> Import<'a> {
     /// Begins copying from a value.
     pub fn new(from: &'a Value) -> Self {
-        Self {
-            from: &from.arena,
-            copies: HashMap::new(),
-        }
+        Self { from: &from.arena, copies: HashMap::new() }
     }
 
     /// Copies a part with all that it holds, and returns the copy: always to the same value.
@@ -83,12 +80,7 @@ impl<'a> Import<'a> {
     }
 
     /// The copy of a part, made empty if there is none yet.
-    fn shell(
-        &mut self,
-        to: &mut Arena,
-        node: NodeId,
-        unfilled: &mut Vec<(NodeId, NodeId)>,
-    ) -> Result<NodeId> {
+    fn shell(&mut self, to: &mut Arena, node: NodeId, unfilled: &mut Vec<(NodeId, NodeId)>) -> Result<NodeId> {
         if let Some(copy) = self.copies.get(&node) {
             return Ok(*copy);
         }
@@ -110,13 +102,7 @@ impl<'a> Import<'a> {
         Ok(copy)
     }
 
-    fn fill(
-        &mut self,
-        to: &mut Arena,
-        from: NodeId,
-        copy: NodeId,
-        unfilled: &mut Vec<(NodeId, NodeId)>,
-    ) -> Result<()> {
+    fn fill(&mut self, to: &mut Arena, from: NodeId, copy: NodeId, unfilled: &mut Vec<(NodeId, NodeId)>) -> Result<()> {
         match self.from.data(from) {
             Data::Array(elements) => {
                 for element in elements {

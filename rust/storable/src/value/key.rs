@@ -34,10 +34,7 @@ pub struct Key<'a> {
 impl<'a> Key<'a> {
     /// A key as an image has it.
     pub fn new(bytes: &'a [u8], flags: KeyFlags) -> Self {
-        Self {
-            bytes: Cow::Borrowed(bytes),
-            flags,
-        }
+        Self { bytes: Cow::Borrowed(bytes), flags }
     }
 
     fn is_utf8(&self) -> bool {
@@ -56,15 +53,8 @@ impl<'a> From<&'a str> for Key<'a> {
         if text.is_ascii() {
             return Self::new(text.as_bytes(), KeyFlags::NONE);
         }
-        match text
-            .chars()
-            .map(|c| u8::try_from(u32::from(c)))
-            .collect::<Result<Vec<u8>, _>>()
-        {
-            Ok(bytes) => Self {
-                bytes: Cow::Owned(bytes),
-                flags: KeyFlags::WAS_UTF8,
-            },
+        match text.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<Vec<u8>, _>>() {
+            Ok(bytes) => Self { bytes: Cow::Owned(bytes), flags: KeyFlags::WAS_UTF8 },
             Err(_) => Self::new(text.as_bytes(), KeyFlags::UTF8),
         }
     }
@@ -107,10 +97,7 @@ impl Hash for Name {
 
 impl From<&Key<'_>> for Name {
     fn from(key: &Key<'_>) -> Self {
-        Self {
-            bytes: key.bytes.as_ref().into(),
-            utf8: key.is_utf8(),
-        }
+        Self { bytes: key.bytes.as_ref().into(), utf8: key.is_utf8() }
     }
 }
 
@@ -127,10 +114,7 @@ mod tests {
     #[test]
     fn characters_below_256_are_bytes_whatever_they_were() {
         let was = Key::from("\u{e9}");
-        assert_eq!(
-            (was.bytes.as_ref(), was.flags),
-            (b"\xe9".as_slice(), KeyFlags::WAS_UTF8)
-        );
+        assert_eq!((was.bytes.as_ref(), was.flags), (b"\xe9".as_slice(), KeyFlags::WAS_UTF8));
         assert!(was.equivalent(&Name::from(&Key::from(b"\xe9".as_slice()))));
     }
 

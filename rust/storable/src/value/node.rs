@@ -139,18 +139,12 @@ impl<'a> Node<'a> {
 
     /// The elements of an array or a reference to one; none of anything else.
     pub fn elements(self) -> Elements<'a> {
-        Elements {
-            arena: self.arena,
-            ids: self.list().unwrap_or_default().iter(),
-        }
+        Elements { arena: self.arena, ids: self.list().unwrap_or_default().iter() }
     }
 
     /// The pairs of a hash or a reference to one, in the image's order; none of anything else.
     pub fn entries(self) -> Entries<'a> {
-        Entries {
-            arena: self.arena,
-            pairs: self.table().map(|table| table.entries.iter()),
-        }
+        Entries { arena: self.arena, pairs: self.table().map(|table| table.entries.iter()) }
     }
 
     fn list(self) -> Option<&'a [NodeId]> {
@@ -200,13 +194,7 @@ impl<'a> Iterator for Entries<'a> {
     type Item = (Key<'a>, Node<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, entry) = self
-            .pairs
-            .as_mut()?
-            .find(|(_, entry)| !entry.is_placeholder())?;
-        Some((
-            Key::new(&name.bytes, entry.flags),
-            Node::new(self.arena, entry.value),
-        ))
+        let (name, entry) = self.pairs.as_mut()?.find(|(_, entry)| !entry.is_placeholder())?;
+        Some((Key::new(&name.bytes, entry.flags), Node::new(self.arena, entry.value)))
     }
 }

@@ -138,13 +138,7 @@ impl<'a> Scalar<'a> {
             Data::Double(value) => Cow::Owned(number_text(*value).into_bytes()),
             Data::Text(utf8) => Cow::Borrowed(utf8),
             Data::Bytes(bytes) if bytes.is_ascii() => Cow::Borrowed(bytes),
-            Data::Bytes(bytes) => Cow::Owned(
-                bytes
-                    .iter()
-                    .map(|byte| char::from(*byte))
-                    .collect::<String>()
-                    .into(),
-            ),
+            Data::Bytes(bytes) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
             Data::Array(_) | Data::Hash(_) | Data::Reference(..) => return None,
         }))
     }

@@ -51,19 +51,14 @@ impl Walk<'_> {
             Data::Array(elements) => elements.get(position).copied(),
             Data::Reference(target, _) => (position == 0).then_some(*target),
             Data::Hash(table) => {
-                let before = position
-                    .checked_sub(1)
-                    .and_then(|before| table.entries.get_index(before));
+                let before = position.checked_sub(1).and_then(|before| table.entries.get_index(before));
                 if let Some((name, entry)) = before {
                     match table.flags.flagged {
                         true => self.writer.flag_key(&name.bytes, entry.flags)?,
                         false => self.writer.key(&name.bytes)?,
                     }
                 }
-                table
-                    .entries
-                    .get_index(position)
-                    .map(|(_, entry)| entry.value)
+                table.entries.get_index(position).map(|(_, entry)| entry.value)
             }
             _ => None,
         })

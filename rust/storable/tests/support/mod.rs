@@ -25,10 +25,7 @@ struct Entry {
 impl Ledger {
     /// A builder that fails when it has made `fuse` values, if that is given.
     pub fn failing_after(fuse: Option<usize>) -> Self {
-        Self {
-            fuse,
-            ..Self::default()
-        }
+        Self { fuse, ..Self::default() }
     }
 
     /// How many values were made.
@@ -50,10 +47,7 @@ impl Ledger {
             Some(left) => *left -= 1,
             None => {}
         }
-        self.nodes.push(Entry {
-            owners: 1,
-            ..Entry::default()
-        });
+        self.nodes.push(Entry { owners: 1, ..Entry::default() });
         Ok(self.nodes.len() - 1)
     }
 
@@ -166,10 +160,7 @@ impl Build for Ledger {
     }
 
     fn bless(&mut self, node: usize, class: usize) -> Result<()> {
-        assert!(
-            self.alive(node).holds.is_empty(),
-            "value {node} is blessed after its contents"
-        );
+        assert!(self.alive(node).holds.is_empty(), "value {node} is blessed after its contents");
         match class {
             9 => Err(Error::unsupported("the tenth class")),
             _ => Ok(()),

@@ -10,14 +10,28 @@ use utf8;
 
 use JSON::PP ();
 
-my $JSON = JSON::PP->new->canonical->allow_nonref->allow_blessed->convert_blessed;
+my $JSON = JSON::PP->new->canonical->allow_blessed;
 
-# $session{contents, own, token, store, lifetime, process}, and tie_micros, save_micros and first_tie, or problem.
-sub session {
-    my (%session) = @_;
-    my $contents = $session{contents};
+# The templates of fill().
 
-    return document('A session', fill(<<'HTML',
+use constant DOCUMENT => <<'HTML';
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{TITLE} · Apache::Session::Memorycached</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/style.css">
+</head>
+<body><main>
+{BODY}
+</main></body>
+</html>
+HTML
+
+use constant SESSION => <<'HTML';
 <header>
   <p class="brand">Apache::Session::Memorycached</p>
   <form method="post" action="/logout">{TOKEN}<button class="quiet">Log out</button></form>
@@ -43,19 +57,22 @@ sub session {
   </form>
 </section>
 HTML
-        TOKEN   => token_field($session{token}),
-        PROBLEM => defined $session{problem} ? fill('<p class="problem" role="alert">{TEXT}</p>', TEXT => $session{problem}) : \'',
-        VISITS  => $contents->{visits},
-        FIRST   => $contents->{first_visit},
-        FACTS   => facts(%session),
-        ROWS    => rows(%session),
-    ));
-}
 
-# A page without a session: what happened, and a way on.
-sub message {
-    my ($title, $text, %more) = @_;
-    return document($title, fill(<<'HTML',
+use constant FACT => "<div><dt>{NAME}</dt><dd>{VALUE}</dd></div>\n";
+
+use constant ROW => <<'HTML';
+<tr><th scope="row">{KEY}</th><td>{VALUE}</td><td class="action">{DELETE}</td></tr>
+HTML
+
+use constant DELETE => <<'HTML';
+<form method="post" action="/delete">{TOKEN}<button class="quiet" name="key" value="{KEY}" aria-label="Delete {KEY}">Delete</button></form>
+HTML
+
+use constant TOKEN => '<input type="hidden" name="token" value="{TOKEN}">';
+
+use constant PROBLEM => '<p class="problem" role="alert">{TEXT}</p>';
+
+use constant MESSAGE => <<'HTML';
 <section class="card message">
   <h1>{TITLE}</h1>
   <p>{TEXT}</p>
@@ -63,83 +80,88 @@ sub message {
   <p><a class="button" href="/">{LINK}</a></p>
 </section>
 HTML
-        TITLE => $title,
-        TEXT  => $text,
-        ERROR => defined $more{error} ? fill('<pre>{TEXT}</pre>', TEXT => $more{error}) : \'',
-        LINK  => $more{link},
-    ));
+
+use constant ERROR => '<pre>{TEXT}</pre>';
+
+# $session{contents, own, token, store, lifetime, process}, and tie_micros, save_micros and first_tie, or problem.
+sub session {
+    my (%session) = @_;
+
+    my $body = fill(
+        SESSION,
+        TOKEN   => token_field( $session{token} ),
+        PROBLEM => defined $session{problem} ? fill( PROBLEM, TEXT => $session{problem} ) : \'',
+        VISITS  => $session{contents}{visits},
+        FIRST   => $session{contents}{first_visit},
+        FACTS   => facts(%session),
+        ROWS    => rows(%session),
+    );
+    return document( 'A session', $body );
+}
+
+# A page without a session: $message{title, text, link}, and error.
+sub message {
+    my (%message) = @_;
+
+    my $body = fill(
+        MESSAGE,
+        TITLE => $message{title},
+        TEXT  => $message{text},
+        ERROR => defined $message{error} ? fill( ERROR, TEXT => $message{error} ) : \'',
+        LINK  => $message{link},
+    );
+    return document( $message{title}, $body );
+}
+
+sub document {
+    my ( $title, $body ) = @_;
+    return ${ fill( DOCUMENT, TITLE => $title, BODY => $body ) };
 }
 
 sub facts {
     my (%session) = @_;
     my @facts = (
-        [ 'Tie took',  micros($session{tie_micros}) . ($session{first_tie} ? ', opening the store' : '') ],
-        [ 'Save took', micros($session{save_micros}) ],
+        [ 'Tie took',  micros( $session{tie_micros} ) . ( $session{first_tie} ? ', opening the store' : '' ) ],
+        [ 'Save took', micros( $session{save_micros} ) ],
         [ 'Expires',   'in ' . $session{lifetime} / 60 . ' min' ],
         [ 'Process',   $session{process} ],
-        [ 'Session',   shorten($session{contents}{_session_id}) ],
+        [ 'Session',   shorten( $session{contents}{_session_id} ) ],
         [ 'Store',     $session{store} ],
     );
-    return join_html(map { fill("<div><dt>{NAME}</dt><dd>{VALUE}</dd></div>\n", NAME => $_->[0], VALUE => $_->[1]) } @facts);
+    return join_html( map { fill( FACT, NAME => $_->[0], VALUE => $_->[1] ) } @facts );
 }
 
 # The visitor's own keys first, then those of the application.
 sub rows {
     my (%session) = @_;
-    my ($contents, $own) = @session{qw(contents own)};
-    my @keys = sort { !!$own->{$a} <=> !!$own->{$b} || $a cmp $b } keys %$contents;
+    my ( $contents, $own, $token ) = @session{qw(contents own token)};
 
-    return join_html(map { fill(<<'HTML',
-<tr><th scope="row">{KEY}</th><td>{VALUE}</td><td class="action">{DELETE}</td></tr>
-HTML
-        KEY    => $_,
-        VALUE  => $_ eq '_session_id' ? shorten($contents->{$_}) : plain($contents->{$_}),
-        DELETE => $own->{$_} ? \'' : delete_form($_, $session{token}),
-    ) } @keys);
-}
-
-sub delete_form {
-    my ($key, $token) = @_;
-    return fill(<<'HTML', TOKEN => token_field($token), KEY => $key);
-<form method="post" action="/delete">{TOKEN}<button class="quiet" name="key" value="{KEY}" aria-label="Delete {KEY}">Delete</button></form>
-HTML
+    my @rows;
+    for my $key ( sort { !!$own->{$a} <=> !!$own->{$b} || $a cmp $b } keys %$contents ) {
+        my $value  = $key eq '_session_id' ? shorten( $contents->{$key} ) : plain( $contents->{$key} );
+        my $delete = $own->{$key}          ? \'' : fill( DELETE, TOKEN => token_field($token), KEY => $key );
+        push @rows, fill( ROW, KEY => $key, VALUE => $value, DELETE => $delete );
+    }
+    return join_html(@rows);
 }
 
 sub token_field {
     my ($token) = @_;
-    return fill('<input type="hidden" name="token" value="{TOKEN}">', TOKEN => $token);
-}
-
-sub document {
-    my ($title, $body) = @_;
-    return ${ fill(<<'HTML', TITLE => $title, BODY => $body) };
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{TITLE} · Apache::Session::Memorycached</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/style.css">
-</head>
-<body><main>
-{BODY}
-</main></body>
-</html>
-HTML
+    return fill( TOKEN, TOKEN => $token );
 }
 
 # Puts values in the places of {NAME}s: text escaped, a reference to HTML as it is. Gives a reference to HTML.
 sub fill {
-    my ($template, %value) = @_;
+    my ( $template, %value ) = @_;
     $template =~ s/\{([A-Z]+)\}/ref $value{$1} ? ${ $value{$1} } : escape($value{$1})/ge;
     return \$template;
 }
 
-sub join_html { return \join '', map { $$_ } @_ }
+sub join_html {
+    return \join '', map { $$_ } @_;
+}
 
-my %ENTITY = ('&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;', "'" => '&#39;');
+my %ENTITY = ( '&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;', "'" => '&#39;' );
 
 sub escape {
     my ($text) = @_;
@@ -154,8 +176,8 @@ sub plain {
 }
 
 # A whole id is the key to the session: a page, and a screenshot of it, shows only its beginning.
-sub shorten { return substr($_[0], 0, 8) . '…' }
+sub shorten { return substr( $_[0], 0, 8 ) . '…' }
 
-sub micros { return defined $_[0] ? sprintf('%.0f µs', $_[0]) : '–' }
+sub micros { return defined $_[0] ? sprintf( '%.0f µs', $_[0] ) : '–' }
 
 1;

@@ -9,7 +9,7 @@ use strict;
 use warnings;
 
 use Apache::Session::Memorycached;
-use POSIX qw(strftime);
+use POSIX       qw(strftime);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 our $LIFETIME = 3600;    # seconds; each save renews it
@@ -22,7 +22,7 @@ our %OWN = map { $_ => 1 } qw(_session_id visits first_visit recent_visits);
 # visitor sends is never adopted as the id of a new session (session fixation), so a missing session has to be an
 # error here, and not the empty hash that `missing => 'empty'` gives.
 sub existing {
-    my ($id, @servers) = @_;
+    my ( $id, @servers ) = @_;
     return if !defined $id;
 
     my %session;
@@ -44,18 +44,18 @@ sub count_visit {
     my @now = gmtime;
 
     $session->{visits}++;
-    $session->{first_visit}   ||= strftime('%Y-%m-%d %H:%M UTC', @now);
+    $session->{first_visit}   ||= strftime( '%Y-%m-%d %H:%M UTC', @now );
     $session->{recent_visits} ||= [];
 
     my $recent = $session->{recent_visits};
-    unshift @$recent, strftime('%H:%M:%S', @now);
+    unshift @$recent, strftime( '%H:%M:%S', @now );
     pop @$recent while @$recent > $RECENT;
     return;
 }
 
 # save and delete are called by name, where untie would do, because an error in untie could only be a warning.
-sub save { return tied(%{ $_[0] })->save }
-sub end  { return tied(%{ $_[0] })->delete }
+sub save { return tied( %{ $_[0] } )->save }
+sub end  { return tied( %{ $_[0] } )->delete }
 
 # Runs the code; gives its value and the microseconds that it took.
 sub timed {
@@ -63,7 +63,7 @@ sub timed {
     my $start    = clock_gettime(CLOCK_MONOTONIC);
     my $value    = $code->();
     my $duration = clock_gettime(CLOCK_MONOTONIC) - $start;
-    return ($value, $duration * 1_000_000);
+    return ( $value, $duration * 1_000_000 );
 }
 
 sub arguments {

@@ -6,8 +6,11 @@ use warnings;
 
 our $VERSION = '3.000';
 
+use Carp qw(croak);
+
 sub new {
-    my $class = shift;
+    my ( $class, $session ) = @_;
+    croak 'argument Transaction: not yet in this release' if $session && $session->{args}{Transaction};
     return bless {}, $class;
 }
 

@@ -365,6 +365,47 @@ void *mc_native_of(SV *sv)
     return mg ? mg->mg_ptr : NULL;
 }
 
+/* ---- new values: what perl's own constructors do, where newSV_type is inlined for a known type ------------------------ */
+
+SV *mc_new_string(pTHX_ const char *bytes, STRLEN len, U32 flags)
+{
+    SV *sv = newSV_type(SVt_PV);
+    /* A NUL, and the byte in which perl counts the sharers of a buffer. */
+    STRLEN size = len + 2 < 16 ? 16 : len + 2;
+    char *buffer = (char *)safemalloc(size);
+    Copy(bytes, buffer, len, char);
+    buffer[len] = '\0';
+    SvPV_set(sv, buffer);
+    SvCUR_set(sv, len);
+    SvLEN_set(sv, size);
+    SvFLAGS(sv) |= SVf_POK | SVp_POK | flags;
+    return sv;
+}
+
+SV *mc_new_integer(pTHX_ IV value)
+{
+    SV *sv = newSV_type(SVt_IV);
+    SvIV_set(sv, value);
+    SvIOK_on(sv);
+    return sv;
+}
+
+/* An undefined scalar that can become a reference in place. */
+SV *mc_new_reference(pTHX)
+{
+    return newSV_type(SVt_IV);
+}
+
+SV *mc_new_array(pTHX)
+{
+    return newSV_type(SVt_PVAV);
+}
+
+SV *mc_new_hash(pTHX)
+{
+    return newSV_type(SVt_PVHV);
+}
+
 /* ---- macros as functions -------------------------------------------------------------------------------------------- */
 
 /* Makes a new value, of no class yet, an object. */

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
-use libperl_sys::{AV, CV, GV, HV, PerlInterpreter, SV};
+use libperl_sys::{AV, CV, GV, HV, IV, PerlInterpreter, SV};
 
 /// How a native method ends: `enum mc_end`.
 #[repr(C)]
@@ -79,6 +79,12 @@ unsafe extern "C" {
 
     pub(crate) fn mc_native_attach(perl: *mut PerlInterpreter, sv: *mut SV, native: *mut c_void);
     pub(crate) fn mc_native_of(sv: *mut SV) -> *mut c_void;
+
+    pub(crate) fn mc_new_string(perl: *mut PerlInterpreter, bytes: *const c_char, len: usize, flags: u32) -> *mut SV;
+    pub(crate) fn mc_new_integer(perl: *mut PerlInterpreter, value: IV) -> *mut SV;
+    pub(crate) fn mc_new_reference(perl: *mut PerlInterpreter) -> *mut SV;
+    pub(crate) fn mc_new_array(perl: *mut PerlInterpreter) -> *mut SV;
+    pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter) -> *mut SV;
 
     pub(crate) fn mc_bless(perl: *mut PerlInterpreter, sv: *mut SV, stash: *mut HV);
     pub(crate) fn mc_glob_sub(glob: *mut GV) -> *mut CV;

@@ -5,7 +5,7 @@
 
 use std::ptr;
 
-use libperl_sys::{self as sys, HV, SV, svtype, thx};
+use libperl_sys::{self as sys, HV, SV, thx};
 use storable::{Build, HashFlags, Immortal, KeyFlags, Limits, RefKind};
 
 use crate::classes::Classes;
@@ -82,17 +82,7 @@ impl Builder<'_> {
     #[inline]
     fn string(&mut self, bytes: &[u8], flags: u32) -> *mut SV {
         // SAFETY: copies `bytes.len()` bytes.
-        unsafe { thx::Perl_newSVpvn_flags(self.perl.raw(), bytes.as_ptr().cast(), bytes.len(), flags) }
-    }
-
-    #[inline]
-    fn fresh(&mut self, kind: svtype) -> *mut SV {
-        // SAFETY: a new scalar can become any type.
-        unsafe {
-            let sv = thx::Perl_newSV(self.perl.raw(), 0);
-            thx::Perl_sv_upgrade(self.perl.raw(), sv, kind);
-            sv
-        }
+        unsafe { shim::mc_new_string(self.perl.raw(), bytes.as_ptr().cast(), bytes.len(), flags) }
     }
 
     fn check_utf8(&self, bytes: &[u8], what: &str) -> Result<()> {
@@ -140,7 +130,7 @@ impl Build for Builder<'_> {
     #[inline]
     fn integer(&mut self, value: i64) -> Result<*mut SV> {
         // SAFETY: allocates.
-        Ok(unsafe { thx::Perl_newSViv(self.perl.raw(), value as sys::IV) })
+        Ok(unsafe { shim::mc_new_integer(self.perl.raw(), value as sys::IV) })
     }
 
     #[inline]
@@ -177,7 +167,8 @@ impl Build for Builder<'_> {
     }
 
     fn array(&mut self, len: usize) -> Result<*mut SV> {
-        let array = self.fresh(svtype::SVt_PVAV);
+        // SAFETY: allocates.
+        let array = unsafe { shim::mc_new_array(self.perl.raw()) };
         if len > 0 {
             // SAFETY: reserves; the reader has checked len against the image.
             unsafe { thx::Perl_av_extend(self.perl.raw(), array.cast(), len as isize - 1) };
@@ -204,7 +195,8 @@ impl Build for Builder<'_> {
     }
 
     fn hash(&mut self, len: usize, flags: HashFlags) -> Result<*mut SV> {
-        let hash = self.fresh(svtype::SVt_PVHV);
+        // SAFETY: allocates.
+        let hash = unsafe { shim::mc_new_hash(self.perl.raw()) };
         if len > 7 {
             // SAFETY: reserves; the reader has checked len against the image.
             unsafe { thx::Perl_hv_ksplit(self.perl.raw(), hash.cast(), len as sys::IV) };
@@ -264,7 +256,8 @@ impl Build for Builder<'_> {
     }
 
     fn reference(&mut self) -> Result<*mut SV> {
-        Ok(self.fresh(svtype::SVt_IV))
+        // SAFETY: allocates.
+        Ok(unsafe { shim::mc_new_reference(self.perl.raw()) })
     }
 
     #[inline]

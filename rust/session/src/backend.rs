@@ -21,19 +21,9 @@ pub struct Version(pub(crate) u64);
 pub(crate) enum Op<'a> {
     /// Reads an item. `body` false leaves its value out; `touch` renews its expiry, which leaves
     /// its version.
-    Get {
-        key: &'a [u8],
-        body: bool,
-        touch: Option<Expiry>,
-    },
+    Get { key: &'a [u8], body: bool, touch: Option<Expiry> },
     /// Writes an item.
-    Store {
-        key: &'a [u8],
-        value: &'a [u8],
-        flags: u32,
-        expiry: Expiry,
-        when: When,
-    },
+    Store { key: &'a [u8], value: &'a [u8], flags: u32, expiry: Expiry, when: When },
     /// Removes an item, if it still has the version.
     Delete { key: &'a [u8], version: Version },
 }
@@ -81,18 +71,11 @@ pub(crate) trait Backend {
 impl dyn Backend + '_ {
     /// Carries out one operation.
     pub(crate) fn one(&mut self, op: Op<'_>, wait: &mut dyn Wait) -> Result<Reply> {
-        self.exchange(&[op], wait)?
-            .pop()
-            .expect("a reply to each operation")
+        self.exchange(&[op], wait)?.pop().expect("a reply to each operation")
     }
 
     /// Reads one item.
-    pub(crate) fn get(
-        &mut self,
-        key: &[u8],
-        touch: Option<Expiry>,
-        wait: &mut dyn Wait,
-    ) -> Result<Option<Item>> {
+    pub(crate) fn get(&mut self, key: &[u8], touch: Option<Expiry>, wait: &mut dyn Wait) -> Result<Option<Item>> {
         let body = true;
         Ok(self.one(Op::Get { key, body, touch }, wait)?.into_item())
     }

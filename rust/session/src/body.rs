@@ -29,21 +29,13 @@ impl Body {
     /// A session frozen by Storable.
     pub fn storable(bytes: Vec<u8>) -> Body {
         let (encoding, whole) = (Encoding::Storable, false);
-        Body {
-            bytes,
-            encoding,
-            whole,
-        }
+        Body { bytes, encoding, whole }
     }
 
     /// A session in another serializer's words.
     pub fn opaque(bytes: Vec<u8>) -> Body {
         let (encoding, whole) = (Encoding::Opaque, false);
-        Body {
-            bytes,
-            encoding,
-            whole,
-        }
+        Body { bytes, encoding, whole }
     }
 }
 

@@ -95,16 +95,9 @@ impl Config {
                 self.namespace.escape_ascii().to_string(),
             ));
         }
-        for (argument, timeout) in [
-            ("connect_timeout", self.connect_timeout),
-            ("io_timeout", self.io_timeout),
-        ] {
+        for (argument, timeout) in [("connect_timeout", self.connect_timeout), ("io_timeout", self.io_timeout)] {
             if timeout.is_zero() {
-                return Err(Error::argument(
-                    argument,
-                    "a number of seconds above 0",
-                    "0",
-                ));
+                return Err(Error::argument(argument, "a number of seconds above 0", "0"));
             }
         }
         Ok(())

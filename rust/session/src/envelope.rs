@@ -72,11 +72,7 @@ pub(crate) fn is_tombstone(flags: u32) -> bool {
 ///
 /// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in
 /// `Cache::Memcached`.
-pub(crate) fn seal(
-    body: &[u8],
-    encoding: Encoding,
-    threshold: Option<usize>,
-) -> (Cow<'_, [u8]>, u32) {
+pub(crate) fn seal(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Cow<'_, [u8]>, u32) {
     let flags = match encoding {
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
@@ -102,11 +98,7 @@ pub(crate) fn open(value: Vec<u8>, flags: u32) -> Result<Opened, SessionFault> {
     if flags & SEALED != 0 {
         return Err(SessionFault::Sealed);
     }
-    let body = if flags & GZIP == 0 {
-        value
-    } else {
-        inflate(&value, MAX_INFLATED)?
-    };
+    let body = if flags & GZIP == 0 { value } else { inflate(&value, MAX_INFLATED)? };
     Ok(Opened::Session { body, encoding })
 }
 
@@ -119,14 +111,9 @@ fn deflate(body: &[u8]) -> Option<Vec<u8>> {
 fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFault> {
     let mut body = Vec::new();
     let mut decoder = MultiGzDecoder::new(value).take(limit as u64 + 1);
-    decoder
-        .read_to_end(&mut body)
-        .map_err(|error| SessionFault::Corrupt(format!("damaged gzip data: {error}")))?;
+    decoder.read_to_end(&mut body).map_err(|error| SessionFault::Corrupt(format!("damaged gzip data: {error}")))?;
     if body.len() > limit {
-        return Err(SessionFault::Corrupt(format!(
-            "gzip data of {} bytes grow beyond {limit} bytes",
-            value.len()
-        )));
+        return Err(SessionFault::Corrupt(format!("gzip data of {} bytes grow beyond {limit} bytes", value.len())));
     }
     Ok(body)
 }
@@ -136,27 +123,19 @@ mod tests {
     use super::*;
 
     fn session(body: &[u8], encoding: Encoding) -> Opened {
-        Opened::Session {
-            body: body.to_vec(),
-            encoding,
-        }
+        Opened::Session { body: body.to_vec(), encoding }
     }
 
     #[test]
     fn what_is_wrapped_is_unwrapped() {
         let repetitive = b"session ".repeat(100);
-        let noise: Vec<u8> = (0..800_u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-            .collect();
+        let noise: Vec<u8> = (0..800_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         for encoding in [Encoding::Storable, Encoding::Opaque] {
             for body in [&b""[..], b"x", &repetitive, &noise] {
                 for threshold in [None, Some(0), Some(1), Some(800), Some(801)] {
                     let (value, flags) = seal(body, encoding, threshold);
                     assert!(is_session(flags));
-                    assert_eq!(
-                        open(value.into_owned(), flags).unwrap(),
-                        session(body, encoding)
-                    );
+                    assert_eq!(open(value.into_owned(), flags).unwrap(), session(body, encoding));
                 }
             }
         }
@@ -176,28 +155,12 @@ mod tests {
 
     #[test]
     fn flags_decide_what_an_item_is() {
-        assert_eq!(
-            open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(),
-            Opened::Tombstone
-        );
+        assert_eq!(open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(), Opened::Tombstone);
         assert_eq!(open(b"an id".to_vec(), 0).unwrap(), Opened::Other);
         assert_eq!(open(b"text".to_vec(), 4).unwrap(), Opened::Other);
-        assert_eq!(
-            open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(),
-            session(b"x", Encoding::Storable)
-        );
-        assert!(matches!(
-            open(b"x".to_vec(), STORABLE | SEALED),
-            Err(SessionFault::Sealed)
-        ));
-        for (flags, is) in [
-            (0, false),
-            (1, true),
-            (3, true),
-            (17, false),
-            (32, true),
-            (48, false),
-        ] {
+        assert_eq!(open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
+        assert!(matches!(open(b"x".to_vec(), STORABLE | SEALED), Err(SessionFault::Sealed)));
+        for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false)] {
             assert_eq!(is_session(flags), is, "{flags}");
         }
     }
@@ -213,13 +176,7 @@ mod tests {
     fn damaged_gzip_is_an_error_at_every_byte() {
         let (value, flags) = seal(&[7; 1000], Encoding::Storable, Some(1));
         for end in 0..value.len() {
-            assert!(
-                matches!(
-                    open(value[..end].to_vec(), flags),
-                    Err(SessionFault::Corrupt(_))
-                ),
-                "cut at {end}"
-            );
+            assert!(matches!(open(value[..end].to_vec(), flags), Err(SessionFault::Corrupt(_))), "cut at {end}");
         }
     }
 
@@ -229,9 +186,6 @@ mod tests {
         assert!(bomb.len() < 2000);
         assert_eq!(inflate(&bomb, 1 << 20).unwrap().len(), 1 << 20);
         let error = inflate(&bomb, (1 << 20) - 1).unwrap_err();
-        assert!(
-            error.to_string().ends_with("grow beyond 1048575 bytes"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("grow beyond 1048575 bytes"), "{error}");
     }
 }

@@ -27,11 +27,7 @@ pub struct Error(Box<Kind>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
     #[error("{argument}: takes {takes}, not {given:?}")]
-    Argument {
-        argument: String,
-        takes: &'static str,
-        given: String,
-    },
+    Argument { argument: String, takes: &'static str, given: String },
     #[error("Invalid session ID: {given}: takes {takes}")]
     InvalidId { given: String, takes: String },
     #[error("memcached {server}: {fault}")]
@@ -124,11 +120,7 @@ pub(crate) enum SessionFault {
     #[error("is encrypted, no secret given")]
     Sealed,
     #[error("has {size} bytes, larger than the {limit} bytes that {taker} takes")]
-    TooLarge {
-        size: u64,
-        limit: u64,
-        taker: String,
-    },
+    TooLarge { size: u64, limit: u64, taker: String },
     #[error("another request saved it since it was read")]
     Conflict,
     #[error("other requests saved it before us {0} times in a row")]
@@ -137,28 +129,15 @@ pub(crate) enum SessionFault {
 
 impl Error {
     pub(crate) fn argument(argument: &str, takes: &'static str, given: impl Into<String>) -> Error {
-        Kind::Argument {
-            argument: argument.to_owned(),
-            takes,
-            given: given.into(),
-        }
-        .into()
+        Kind::Argument { argument: argument.to_owned(), takes, given: given.into() }.into()
     }
 
     pub(crate) fn session(id: &crate::Id, fault: SessionFault) -> Error {
-        Kind::Session {
-            id: id.to_string(),
-            fault,
-        }
-        .into()
+        Kind::Session { id: id.to_string(), fault }.into()
     }
 
     pub(crate) fn embedded(dir: &Path, fault: impl Into<EmbeddedFault>) -> Error {
-        Kind::Embedded {
-            dir: dir.to_owned(),
-            fault: fault.into(),
-        }
-        .into()
+        Kind::Embedded { dir: dir.to_owned(), fault: fault.into() }.into()
     }
 
     /// A server or the way to it failed. `sent`: the request was under way, it may have been
@@ -168,25 +147,13 @@ impl Error {
             return Kind::Interrupted.into();
         }
         let ambiguous = sent && matches!(fault, Fault::Timeout(_) | Fault::Closed | Fault::Io(_));
-        Kind::Server {
-            server: server.to_owned(),
-            fault,
-            ambiguous,
-        }
-        .into()
+        Kind::Server { server: server.to_owned(), fault, ambiguous }.into()
     }
 
     /// The connection broke under a request that may have been carried out: worth a look at what is
     /// stored.
     pub(crate) fn is_broken_off(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Server {
-                ambiguous: true,
-                fault: Fault::Closed | Fault::Io(_),
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Server { ambiguous: true, fault: Fault::Closed | Fault::Io(_), .. })
     }
 
     /// A session with this id exists already.
@@ -196,13 +163,7 @@ impl Error {
 
     /// Another request saved the session, and it was asked to let that stand, or kept happening.
     pub fn is_conflict(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Session {
-                fault: SessionFault::Conflict | SessionFault::Contended(_),
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Session { fault: SessionFault::Conflict | SessionFault::Contended(_), .. })
     }
 
     /// Nothing is wrong with the request: the same may succeed later.
@@ -218,13 +179,7 @@ impl Error {
     /// What is stored can't be understood: damaged, or not written by this program. Nothing was
     /// overwritten.
     pub fn is_corrupt(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Session {
-                fault: SessionFault::Corrupt(_) | SessionFault::Sealed,
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Session { fault: SessionFault::Corrupt(_) | SessionFault::Sealed, .. })
     }
 
     /// A [`Wait`](crate::Wait) stopped the operation.
@@ -234,35 +189,17 @@ impl Error {
 
     /// The session is larger than its store takes. The old value stays.
     pub fn is_too_large(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Session {
-                fault: SessionFault::TooLarge { .. },
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Session { fault: SessionFault::TooLarge { .. }, .. })
     }
 
     /// A server did not answer, or did not accept a connection, in its time.
     pub fn is_timeout(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Server {
-                fault: Fault::Timeout(_) | Fault::ConnectTimeout(_),
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Server { fault: Fault::Timeout(_) | Fault::ConnectTimeout(_), .. })
     }
 
     /// The embedded store holds no more.
     pub fn is_full(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Embedded {
-                fault: EmbeddedFault::Full { .. },
-                ..
-            }
-        )
+        matches!(*self.0, Kind::Embedded { fault: EmbeddedFault::Full { .. }, .. })
     }
 
     /// The caller gave something that can't be used: a configuration, or a session id.

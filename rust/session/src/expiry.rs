@@ -45,11 +45,7 @@ impl Expiry {
     }
 
     fn to_wire_at(self, now: u64) -> u32 {
-        let wire = if self.0 <= THIRTY_DAYS {
-            self.0
-        } else {
-            now.saturating_add(self.0)
-        };
+        let wire = if self.0 <= THIRTY_DAYS { self.0 } else { now.saturating_add(self.0) };
         u32::try_from(wire).unwrap_or(u32::MAX)
     }
 
@@ -64,11 +60,7 @@ impl Expiry {
 
 /// Unix time in milliseconds.
 pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        })
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -88,11 +80,7 @@ mod tests {
             (Some(u64::MAX), u32::MAX),
         ];
         for (seconds, wire) in cases {
-            assert_eq!(
-                Expiry::seconds(seconds).to_wire_at(NOW),
-                wire,
-                "{seconds:?}"
-            );
+            assert_eq!(Expiry::seconds(seconds).to_wire_at(NOW), wire, "{seconds:?}");
         }
     }
 

@@ -45,12 +45,7 @@ impl Id {
         getrandom::fill(random).map_err(Kind::Random)?;
         let digits = random
             .iter()
-            .flat_map(|byte| {
-                [
-                    DIGITS[usize::from(byte >> 4)],
-                    DIGITS[usize::from(byte & 15)],
-                ]
-            })
+            .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
             .take(length)
             .collect();
         Ok(Id(digits))
@@ -59,10 +54,7 @@ impl Id {
     /// Takes an id that came from elsewhere.
     pub fn parse(bytes: &[u8]) -> Result<Id> {
         if bytes.is_empty() || bytes.len() > MAX_KEY || !is_key(bytes) {
-            return Err(invalid(
-                bytes,
-                "1 to 250 bytes without spaces and control characters",
-            ));
+            return Err(invalid(bytes, "1 to 250 bytes without spaces and control characters"));
         }
         Ok(Id(bytes.into()))
     }
@@ -76,10 +68,7 @@ impl Id {
     pub(crate) fn check_fits(&self, namespace: &[u8]) -> Result<()> {
         if self.0.len() + namespace.len() > MAX_KEY {
             let room = MAX_KEY - namespace.len();
-            return Err(invalid(
-                &self.0,
-                &format!("at most {room} bytes after this namespace"),
-            ));
+            return Err(invalid(&self.0, &format!("at most {room} bytes after this namespace")));
         }
         Ok(())
     }
@@ -91,11 +80,7 @@ pub(crate) fn is_key(bytes: &[u8]) -> bool {
 }
 
 fn invalid(given: &[u8], takes: &str) -> crate::Error {
-    Kind::InvalidId {
-        given: given.escape_ascii().to_string(),
-        takes: takes.to_owned(),
-    }
-    .into()
+    Kind::InvalidId { given: given.escape_ascii().to_string(), takes: takes.to_owned() }.into()
 }
 
 impl fmt::Display for Id {
@@ -119,14 +104,9 @@ mod tests {
         for length in [1, 2, 31, 32, 64, 250] {
             let id = Id::generate(length).unwrap();
             assert_eq!(id.as_bytes().len(), length);
-            assert!(
-                id.as_bytes()
-                    .iter()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            );
+            assert!(id.as_bytes().iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
         }
-        let ids: std::collections::HashSet<Id> =
-            (0..1000).map(|_| Id::generate(32).unwrap()).collect();
+        let ids: std::collections::HashSet<Id> = (0..1000).map(|_| Id::generate(32).unwrap()).collect();
         assert_eq!(ids.len(), 1000);
         assert!(Id::generate(0).is_err());
         assert!(Id::generate(251).is_err());
@@ -135,13 +115,7 @@ mod tests {
     #[test]
     fn an_id_is_a_memcached_key() {
         let longest = [b'x'; 250];
-        for good in [
-            &b"a"[..],
-            b"0123abcDEF",
-            "h\u{e9}".as_bytes(),
-            b"sessions:1",
-            &longest,
-        ] {
+        for good in [&b"a"[..], b"0123abcDEF", "h\u{e9}".as_bytes(), b"sessions:1", &longest] {
             assert_eq!(Id::parse(good).unwrap().as_bytes(), good);
         }
         let too_long = [b'x'; 251];

@@ -48,13 +48,7 @@ impl Local {
     }
 
     /// Puts a copy where there is nothing; returns its version.
-    pub(crate) fn fill(
-        &mut self,
-        id: &Id,
-        value: &[u8],
-        flags: u32,
-        wait: &mut dyn Wait,
-    ) -> Result<Option<Version>> {
+    pub(crate) fn fill(&mut self, id: &Id, value: &[u8], flags: u32, wait: &mut dyn Wait) -> Result<Option<Version>> {
         Ok(match self.put(id, value, flags, When::Missing, wait)? {
             Some(Reply::Stored(version)) => Some(version),
             _ => None,
@@ -88,32 +82,15 @@ impl Local {
         self.backend.one(tombstone, wait).map(drop)
     }
 
-    fn put(
-        &mut self,
-        id: &Id,
-        value: &[u8],
-        flags: u32,
-        when: When,
-        wait: &mut dyn Wait,
-    ) -> Result<Option<Reply>> {
-        let copy = Op::Store {
-            key: id.as_bytes(),
-            value,
-            flags,
-            expiry: self.expiry,
-            when,
-        };
+    fn put(&mut self, id: &Id, value: &[u8], flags: u32, when: When, wait: &mut dyn Wait) -> Result<Option<Reply>> {
+        let copy = Op::Store { key: id.as_bytes(), value, flags, expiry: self.expiry, when };
         unless_interrupted(self.backend.one(copy, wait))
     }
 
     /// Removes a copy, and leaves a tombstone.
     fn remove(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<()> {
         let key = id.as_bytes();
-        let look = Op::Get {
-            key,
-            body: false,
-            touch: None,
-        };
+        let look = Op::Get { key, body: false, touch: None };
         if let Some(Reply::Item(item)) = unless_interrupted(self.backend.one(look, wait))?
             && !envelope::is_tombstone(item.flags)
         {

@@ -40,16 +40,14 @@ pub(crate) struct Merged {
 /// Merges three frozen hashes.
 pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merged, SessionFault> {
     let theirs = Value::parse(theirs, &Limits::default()).map_err(corrupt)?;
-    let [base, ours] =
-        [base, ours].map(|image| Value::parse(image, &Limits::default()).map_err(unmergeable));
+    let [base, ours] = [base, ours].map(|image| Value::parse(image, &Limits::default()).map_err(unmergeable));
     let (base, ours) = (base?, ours?);
     let mut merged = theirs.clone();
     let mut import = Import::new(&ours);
     let mut taken = Vec::new();
     let mut same_key = 0;
     for key in keys(&[&base, &theirs, &ours]) {
-        let [before, their, our] =
-            [&base, &theirs, &ours].map(|value| value.root().get(key.clone()));
+        let [before, their, our] = [&base, &theirs, &ours].map(|value| value.root().get(key.clone()));
         let they_changed = !same([(&base, before), (&theirs, their)]);
         if same([(&base, before), (&ours, our)]) {
             if they_changed {
@@ -70,11 +68,7 @@ pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merge
             }
         }
     }
-    Ok(Merged {
-        bytes: merged.write(&ours.options()).map_err(unmergeable)?,
-        keys: taken,
-        same_key,
-    })
+    Ok(Merged { bytes: merged.write(&ours.options()).map_err(unmergeable)?, keys: taken, same_key })
 }
 
 /// Every key that occurs, once.
@@ -102,9 +96,7 @@ fn corrupt(error: storable::Error) -> SessionFault {
 
 /// What is to be stored can't be taken apart.
 fn unmergeable(error: storable::Error) -> SessionFault {
-    SessionFault::Corrupt(format!(
-        "another request saved it, and ours can't be merged: {error}"
-    ))
+    SessionFault::Corrupt(format!("another request saved it, and ours can't be merged: {error}"))
 }
 
 #[cfg(test)]
@@ -131,17 +123,9 @@ mod tests {
     fn merge(base: &Session, theirs: &Session, ours: &Session) -> (Session, Vec<String>, usize) {
         let [base, theirs, ours] = [base, theirs, ours].map(|session| to_vec(session).unwrap());
         let merged = three_way(&base, &theirs, &ours).unwrap();
-        let mut keys: Vec<String> = merged
-            .keys
-            .into_iter()
-            .map(|key| String::from_utf8(key).unwrap())
-            .collect();
+        let mut keys: Vec<String> = merged.keys.into_iter().map(|key| String::from_utf8(key).unwrap()).collect();
         keys.sort();
-        (
-            storable::from_slice(&merged.bytes).unwrap(),
-            keys,
-            merged.same_key,
-        )
+        (storable::from_slice(&merged.bytes).unwrap(), keys, merged.same_key)
     }
 
     #[test]
@@ -205,13 +189,7 @@ mod tests {
 
     #[test]
     fn a_change_below_the_top_level_counts() {
-        let nested = |x, y| {
-            to_vec(&BTreeMap::from([
-                ("a", vec![vec![x]]),
-                ("b", vec![vec![y]]),
-            ]))
-            .unwrap()
-        };
+        let nested = |x, y| to_vec(&BTreeMap::from([("a", vec![vec![x]]), ("b", vec![vec![y]])])).unwrap();
         let merged = three_way(&nested(1, 1), &nested(1, 2), &nested(3, 1)).unwrap();
         assert!(storable::same(&merged.bytes, &nested(3, 2), &Limits::default()).unwrap());
     }
@@ -240,15 +218,10 @@ mod tests {
     #[test]
     fn what_is_no_frozen_hash_is_an_error() {
         let good = to_vec(&session("k=a")).unwrap();
-        for [base, theirs, ours] in [
-            [&b"x"[..], &good, &good],
-            [&good, b"\x05\x0b\x03\0\0\0\x01", &good],
-            [&good, &good, b""],
-        ] {
-            assert!(matches!(
-                three_way(base, theirs, ours),
-                Err(SessionFault::Corrupt(_))
-            ));
+        for [base, theirs, ours] in
+            [[&b"x"[..], &good, &good], [&good, b"\x05\x0b\x03\0\0\0\x01", &good], [&good, &good, b""]]
+        {
+            assert!(matches!(three_way(base, theirs, ours), Err(SessionFault::Corrupt(_))));
         }
     }
 }

@@ -14,12 +14,7 @@ use crate::wait::Wait;
 /// Waits for a time. A signal may stop it.
 pub(crate) fn pause(time: Duration, wait: &mut dyn Wait) -> Result<()> {
     let end = Instant::now() + time;
-    while poll(
-        &mut [],
-        Some(&timespec(end.saturating_duration_since(Instant::now()))),
-    )
-    .is_err()
-    {
+    while poll(&mut [], Some(&timespec(end.saturating_duration_since(Instant::now())))).is_err() {
         wait.interrupted().map_err(|_| Kind::Interrupted)?;
     }
     Ok(())
@@ -33,8 +28,5 @@ pub(crate) fn random_part(of: Duration) -> Duration {
 
 /// A time as the system takes it.
 pub(crate) fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(time.subsec_nanos()),
-    }
+    Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(time.subsec_nanos()) }
 }

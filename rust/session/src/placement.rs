@@ -69,18 +69,12 @@ mod tests {
     fn servers(list: &str) -> Vec<Server> {
         list.split(',')
             .map(|server| server.split_once('=').unwrap())
-            .map(|(address, weight)| Server {
-                address: address.to_owned(),
-                weight: weight.parse().unwrap(),
-            })
+            .map(|(address, weight)| Server { address: address.to_owned(), weight: weight.parse().unwrap() })
             .collect()
     }
 
     fn unhex(hex: &str) -> Vec<u8> {
-        (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-            .collect()
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
     }
 
     #[test]

@@ -25,27 +25,15 @@ pub struct Principal {
 impl Principal {
     /// The principal with this value.
     pub fn of(value: &[u8]) -> Principal {
-        Principal {
-            digest: digest(value),
-        }
+        Principal { digest: digest(value) }
     }
 
     /// The principal whose digest is known, as sessions carry it.
     pub fn from_digest(digest: &str) -> Result<Principal> {
-        if digest.len() != 32
-            || !digest
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return Err(Error::argument(
-                "principal",
-                "a digest of 32 lower-case hex digits",
-                digest,
-            ));
+        if digest.len() != 32 || !digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(Error::argument("principal", "a digest of 32 lower-case hex digits", digest));
         }
-        Ok(Principal {
-            digest: digest.to_owned(),
-        })
+        Ok(Principal { digest: digest.to_owned() })
     }
 
     /// The record's key: 32 lower-case hex digits.
@@ -74,11 +62,7 @@ mod tests {
     #[test]
     fn only_digests_are_taken_for_digests() {
         assert!(Principal::from_digest("900150983cd24fb0d6963f7d28e17f72").is_ok());
-        for bad in [
-            "",
-            "900150983CD24FB0D6963F7D28E17F72",
-            "900150983cd24fb0d6963f7d28e17f7",
-        ] {
+        for bad in ["", "900150983CD24FB0D6963F7D28E17F72", "900150983cd24fb0d6963f7d28e17f7"] {
             assert!(Principal::from_digest(bad).unwrap_err().is_argument());
         }
     }

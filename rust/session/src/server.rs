@@ -19,8 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-const TAKES: &str =
-    "\"host:port\", \"[ipv6]:port\", \"/path/of/socket\" or \"embedded:/directory?size=64M\"";
+const TAKES: &str = "\"host:port\", \"[ipv6]:port\", \"/path/of/socket\" or \"embedded:/directory?size=64M\"";
 const TAKES_LIST: &str = "servers of memcached, or one embedded directory alone";
 const TAKES_WEIGHT: &str = "a weight from 0 to 10000, above 0 for one server at least";
 
@@ -62,10 +61,7 @@ impl Target {
                     return Err(Error::argument(argument, TAKES_WEIGHT, weight.to_string()));
                 }
                 let server = Server::parse(argument, address.as_ref())?;
-                Ok(Server {
-                    weight: *weight,
-                    ..server
-                })
+                Ok(Server { weight: *weight, ..server })
             })
             .collect::<Result<Vec<Server>>>()?;
         let target = Target::Memcached(servers);
@@ -115,10 +111,7 @@ impl Server {
         if !address.starts_with('/') && !is_host_and_port(address) {
             return Err(Error::argument(argument, TAKES, address));
         }
-        Ok(Server {
-            address: address.to_owned(),
-            weight: 1,
-        })
+        Ok(Server { address: address.to_owned(), weight: 1 })
     }
 }
 
@@ -127,17 +120,10 @@ fn is_host_and_port(address: &str) -> bool {
         return false;
     };
     let host_is_good = match host.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')
-            .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
-        None => {
-            !host.is_empty()
-                && !host.contains(|c: char| c == ':' || c == ']' || c == '/' || c.is_whitespace())
-        }
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains(|c: char| c == ':' || c == ']' || c == '/' || c.is_whitespace()),
     };
-    host_is_good
-        && port.bytes().all(|digit| digit.is_ascii_digit())
-        && port.parse::<u16>().is_ok_and(|port| port != 0)
+    host_is_good && port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 fn parse_embedded(argument: &str, address: &str, embedded: &str) -> Result<Target> {
@@ -149,14 +135,9 @@ fn parse_embedded(argument: &str, address: &str, embedded: &str) -> Result<Targe
     let mut map_size = DEFAULT_MAP_SIZE;
     for option in query.split('&').filter(|option| !option.is_empty()) {
         let size = option.strip_prefix("size=").ok_or_else(refuse)?;
-        map_size = parse_size(size)
-            .filter(|&size| size >= MIN_MAP_SIZE)
-            .ok_or_else(refuse)?;
+        map_size = parse_size(size).filter(|&size| size >= MIN_MAP_SIZE).ok_or_else(refuse)?;
     }
-    Ok(Target::Embedded {
-        dir: dir.into(),
-        map_size,
-    })
+    Ok(Target::Embedded { dir: dir.into(), map_size })
 }
 
 /// Below this an embedded store has no room for its own pages.
@@ -182,13 +163,7 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in [
-            "localhost:11211",
-            "10.0.0.1:1",
-            "[::1]:11211",
-            "/run/memcached.sock",
-            "a_b.example:65535",
-        ] {
+        for good in ["localhost:11211", "10.0.0.1:1", "[::1]:11211", "/run/memcached.sock", "a_b.example:65535"] {
             assert_eq!(Server::parse("servers", good).unwrap().address, good);
         }
         for bad in [
@@ -207,14 +182,8 @@ mod tests {
         ] {
             let error = Server::parse("local", bad).unwrap_err();
             assert!(error.is_argument());
-            assert!(
-                error.to_string().starts_with("local: takes \"host:port\""),
-                "{error}"
-            );
-            assert!(
-                error.to_string().ends_with(&format!("not {bad:?}")),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("local: takes \"host:port\""), "{error}");
+            assert!(error.to_string().ends_with(&format!("not {bad:?}")), "{error}");
         }
     }
 
@@ -228,13 +197,7 @@ mod tests {
             ("embedded:/d?size=3m", 3 << 20),
             ("embedded:/d?size=2G", 2 << 30),
         ] {
-            assert_eq!(
-                parse(address).unwrap(),
-                Target::Embedded {
-                    dir: "/d".into(),
-                    map_size: size
-                }
-            );
+            assert_eq!(parse(address).unwrap(), Target::Embedded { dir: "/d".into(), map_size: size });
         }
         for bad in [
             "embedded:",
@@ -255,17 +218,9 @@ mod tests {
         assert!(Target::parse("servers", &[("a:1", 1), ("embedded:/d", 1)]).is_err());
         assert!(Target::parse("servers", &[("a:1", 0)]).is_err());
         assert!(Target::parse("servers", &[("a:1", 10_001)]).is_err());
-        let Target::Memcached(servers) =
-            Target::parse("servers", &[("a:1", 3), ("b:1", 0)]).unwrap()
-        else {
+        let Target::Memcached(servers) = Target::parse("servers", &[("a:1", 3), ("b:1", 0)]).unwrap() else {
             panic!("not memcached");
         };
-        assert_eq!(
-            servers
-                .iter()
-                .map(|server| server.weight)
-                .collect::<Vec<_>>(),
-            [3, 0]
-        );
+        assert_eq!(servers.iter().map(|server| server.weight).collect::<Vec<_>>(), [3, 0]);
     }
 }

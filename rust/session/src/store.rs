@@ -66,15 +66,8 @@ impl Store {
         let config = config.into();
         config.check()?;
         let servers = backend(&config.servers, &config);
-        let local = config
-            .local
-            .as_ref()
-            .map(|local| Local::new(backend(local, &config), &config));
-        Ok(Store {
-            config,
-            servers,
-            local,
-        })
+        let local = config.local.as_ref().map(|local| Local::new(backend(local, &config), &config));
+        Ok(Store { config, servers, local })
     }
 
     /// The configuration.
@@ -97,15 +90,12 @@ impl Store {
                 return Ok(Some(copy));
             }
         }
-        let touch =
-            Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER);
+        let touch = Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER);
         let Some(item) = self.servers.get(id.as_bytes(), touch, wait)? else {
             return Ok(None);
         };
         let copy = match &mut self.local {
-            Some(local) if envelope::is_session(item.flags) => {
-                local.fill(id, &item.value, item.flags, wait)?
-            }
+            Some(local) if envelope::is_session(item.flags) => local.fill(id, &item.value, item.flags, wait)?,
             _ => None,
         };
         let mut loaded = loaded(id, item, Origin::Servers)?;
@@ -132,9 +122,7 @@ impl Store {
                 Put::Missing => when = When::Missing,
                 Put::Exists => match self.servers.get(id.as_bytes(), None, wait)? {
                     None => when = When::Missing,
-                    Some(item) if envelope::is_tombstone(item.flags) => {
-                        when = When::Version(item.version)
-                    }
+                    Some(item) if envelope::is_tombstone(item.flags) => when = When::Version(item.version),
                     Some(_) => {
                         self.forget_record(id, principal, wait)?;
                         return Err(Kind::Exists.into());
@@ -188,12 +176,8 @@ impl Store {
                                 return Ok(Saved { outcome, base });
                             }
                             Opened::Other => return Err(Error::session(id, not_a_session())),
-                            Opened::Session {
-                                body: theirs,
-                                encoding,
-                            } => {
-                                (bytes, outcome) =
-                                    self.reconcile(id, base, &theirs, encoding, &body)?;
+                            Opened::Session { body: theirs, encoding } => {
+                                (bytes, outcome) = self.reconcile(id, base, &theirs, encoding, &body)?;
                             }
                         }
                         When::Version(version)
@@ -222,18 +206,9 @@ impl Store {
     ///
     /// A tombstone stays for five minutes, so that a request that still has the session can't bring
     /// it back. The principal's reverse record goes too, if it names this session.
-    pub fn delete(
-        &mut self,
-        id: &Id,
-        principal: Option<&Principal>,
-        wait: &mut dyn Wait,
-    ) -> Result<bool> {
+    pub fn delete(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
-        let look = Op::Get {
-            key: id.as_bytes(),
-            body: false,
-            touch: None,
-        };
+        let look = Op::Get { key: id.as_bytes(), body: false, touch: None };
         let existed = match self.servers.one(look, wait)? {
             Reply::Item(item) if envelope::is_session(item.flags) => true,
             Reply::Item(item) if !envelope::is_tombstone(item.flags) => return Ok(false),
@@ -249,28 +224,13 @@ impl Store {
 
     /// Renews the expiry of a session and of its principal's reverse record, as a save does without
     /// writing them. Returns whether there is such a session.
-    pub fn touch(
-        &mut self,
-        id: &Id,
-        principal: Option<&Principal>,
-        wait: &mut dyn Wait,
-    ) -> Result<bool> {
+    pub fn touch(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
         let touch = Some(self.expiry());
-        let renew = |key| Op::Get {
-            key,
-            body: false,
-            touch,
-        };
+        let renew = |key| Op::Get { key, body: false, touch };
         let record = principal.map(|principal| renew(principal.digest().as_bytes()));
-        let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes()))
-            .chain(record)
-            .collect();
-        let replies = self
-            .servers
-            .exchange(&ops, wait)?
-            .into_iter()
-            .collect::<Result<Vec<Reply>>>()?;
+        let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes())).chain(record).collect();
+        let replies = self.servers.exchange(&ops, wait)?.into_iter().collect::<Result<Vec<Reply>>>()?;
         Ok(matches!(replies.first(), Some(Reply::Item(item)) if envelope::is_session(item.flags)))
     }
 
@@ -279,20 +239,11 @@ impl Store {
     }
 
     /// What to store first: the caller's bytes, with what an earlier merge put beside them.
-    fn combine_with_stored<'b>(
-        &self,
-        id: &Id,
-        base: Option<&Loaded>,
-        body: &'b Body,
-    ) -> Result<Cow<'b, [u8]>> {
+    fn combine_with_stored<'b>(&self, id: &Id, base: Option<&Loaded>, body: &'b Body) -> Result<Cow<'b, [u8]>> {
         match base {
-            Some(Loaded {
-                body: before,
-                stored: Some(stored),
-                ..
-            }) if !body.whole => {
-                let merged = merge::three_way(before, stored, &body.bytes)
-                    .map_err(|fault| Error::session(id, fault))?;
+            Some(Loaded { body: before, stored: Some(stored), .. }) if !body.whole => {
+                let merged =
+                    merge::three_way(before, stored, &body.bytes).map_err(|fault| Error::session(id, fault))?;
                 Ok(Cow::Owned(merged.bytes))
             }
             _ => Ok(Cow::Borrowed(&body.bytes)),
@@ -313,28 +264,19 @@ impl Store {
             return ours();
         };
         if theirs == base.stored() {
-            return Ok((
-                self.combine_with_stored(id, Some(base), body)?,
-                Outcome::Stored,
-            ));
+            return Ok((self.combine_with_stored(id, Some(base), body)?, Outcome::Stored));
         }
         match self.config.conflict {
             Conflict::Die => return Err(Error::session(id, SessionFault::Conflict)),
             Conflict::Overwrite => return ours(),
             Conflict::Merge => {}
         }
-        let mergeable = [encoding, base.encoding, body.encoding]
-            .iter()
-            .all(|encoding| *encoding == Encoding::Storable);
+        let mergeable = [encoding, base.encoding, body.encoding].iter().all(|encoding| *encoding == Encoding::Storable);
         if body.whole || !mergeable {
             return ours();
         }
-        let merged = merge::three_way(&base.body, theirs, &body.bytes)
-            .map_err(|fault| Error::session(id, fault))?;
-        let outcome = Outcome::Merged {
-            keys: merged.keys,
-            same_key: merged.same_key,
-        };
+        let merged = merge::three_way(&base.body, theirs, &body.bytes).map_err(|fault| Error::session(id, fault))?;
+        let outcome = Outcome::Merged { keys: merged.keys, same_key: merged.same_key };
         Ok((Cow::Owned(merged.bytes), outcome))
     }
 
@@ -350,13 +292,7 @@ impl Store {
     ) -> Result<Put> {
         let expiry = self.expiry();
         let (value, flags) = envelope::seal(body, encoding, self.config.compress_threshold);
-        let session = Op::Store {
-            key: id.as_bytes(),
-            value: &value,
-            flags,
-            expiry,
-            when,
-        };
+        let session = Op::Store { key: id.as_bytes(), value: &value, flags, expiry, when };
         let record = principal.map(|principal| Op::Store {
             key: principal.digest().as_bytes(),
             value: id.as_bytes(),
@@ -367,9 +303,7 @@ impl Store {
         let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).collect();
         let mut replies = self.servers.exchange(&ops, wait)?.into_iter();
         let put = match replies.next().expect("a reply to each operation") {
-            Err(error) if error.is_broken_off() => {
-                self.find_out(&session, &value, flags, when, wait)?
-            }
+            Err(error) if error.is_broken_off() => self.find_out(&session, &value, flags, when, wait)?,
             reply => Put::from(reply?),
         };
         match replies.next() {
@@ -385,14 +319,7 @@ impl Store {
     }
 
     /// The connection broke while a session was written: whether it was, the item itself tells.
-    fn find_out(
-        &mut self,
-        session: &Op<'_>,
-        value: &[u8],
-        flags: u32,
-        when: When,
-        wait: &mut dyn Wait,
-    ) -> Result<Put> {
+    fn find_out(&mut self, session: &Op<'_>, value: &[u8], flags: u32, when: When, wait: &mut dyn Wait) -> Result<Put> {
         let again = match (self.servers.get(session.key(), None, wait)?, when) {
             (Some(item), _) if item.flags == flags && item.value == value => {
                 return Ok(Put::Stored(item.version));
@@ -402,11 +329,7 @@ impl Store {
             (Some(_), _) => false,
             (None, _) => return Ok(Put::Missing),
         };
-        if again {
-            self.servers.one(*session, wait).map(Put::from)
-        } else {
-            Ok(Put::Exists)
-        }
+        if again { self.servers.one(*session, wait).map(Put::from) } else { Ok(Put::Exists) }
     }
 
     /// A session was stored on the servers: brings the local copy up to date, and keeps what the
@@ -430,24 +353,12 @@ impl Store {
             }
             None => None,
         };
-        Ok(Loaded {
-            body: body.bytes,
-            encoding: body.encoding,
-            version,
-            origin: Origin::Servers,
-            stored,
-            local,
-        })
+        Ok(Loaded { body: body.bytes, encoding: body.encoding, version, origin: Origin::Servers, stored, local })
     }
 
     /// Removes a principal's reverse record, if it names this session: another session of theirs
     /// may have it by now.
-    fn forget_record(
-        &mut self,
-        id: &Id,
-        principal: Option<&Principal>,
-        wait: &mut dyn Wait,
-    ) -> Result<()> {
+    fn forget_record(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<()> {
         let Some(principal) = principal else {
             return Ok(());
         };
@@ -495,14 +406,9 @@ fn open(id: &Id, item: Item) -> Result<Opened> {
 fn loaded(id: &Id, item: Item, origin: Origin) -> Result<Option<Loaded>> {
     let version = item.version;
     Ok(match open(id, item)? {
-        Opened::Session { body, encoding } => Some(Loaded {
-            body,
-            encoding,
-            version,
-            origin,
-            stored: None,
-            local: None,
-        }),
+        Opened::Session { body, encoding } => {
+            Some(Loaded { body, encoding, version, origin, stored: None, local: None })
+        }
         Opened::Tombstone | Opened::Other => None,
     })
 }

@@ -50,9 +50,7 @@ fn wait_for(child: i32) {
 fn add(store: &mut Store, id: &session::Id, pair: &str) {
     let base = loaded(store, id);
     let text = format!("{} {pair}", thawed(&base.body));
-    store
-        .save(id, Some(&base), body(&text), None, &mut NoWait)
-        .unwrap();
+    store.save(id, Some(&base), body(&text), None, &mut NoWait).unwrap();
 }
 
 fn embedded_environments_are_not_shared(dir: &std::path::Path) {
@@ -71,10 +69,7 @@ fn embedded_environments_are_not_shared(dir: &std::path::Path) {
     // The parent's slot as a reader, and its locks, have outlived the child.
     in_child(|| assert_eq!(load(&mut store, &id).unwrap(), "child=1 parent=1 parent2=1"));
     add(&mut store, &id, "parent3=1");
-    assert_eq!(
-        load(&mut store, &id).unwrap(),
-        "child=1 parent=1 parent2=1 parent3=1"
-    );
+    assert_eq!(load(&mut store, &id).unwrap(), "child=1 parent=1 parent2=1 parent3=1");
 }
 
 fn grandchildren_and_many_children(dir: &std::path::Path) {
@@ -96,15 +91,8 @@ fn grandchildren_and_many_children(dir: &std::path::Path) {
     children.into_iter().for_each(wait_for);
     let session = load(&mut store, &id).unwrap();
     for child in 0..8 {
-        for expected in [
-            format!("k{child}=19"),
-            format!("k{}=0", child + 100),
-            format!("k{}=0", child + 200),
-        ] {
-            assert!(
-                session.split(' ').any(|pair| pair == expected),
-                "{expected} in {session}"
-            );
+        for expected in [format!("k{child}=19"), format!("k{}=0", child + 100), format!("k{}=0", child + 200)] {
+            assert!(session.split(' ').any(|pair| pair == expected), "{expected} in {session}");
         }
     }
     assert!(session.contains("k300=19"), "{session}");
@@ -112,26 +100,15 @@ fn grandchildren_and_many_children(dir: &std::path::Path) {
 
 fn add_number(store: &mut Store, id: &session::Id, key: i32, value: i32) {
     let base = loaded(store, id);
-    let mut pairs: std::collections::BTreeMap<String, String> =
-        storable::from_slice(&base.body).unwrap();
+    let mut pairs: std::collections::BTreeMap<String, String> = storable::from_slice(&base.body).unwrap();
     pairs.insert(format!("k{key}"), value.to_string());
     let bytes = storable::to_vec(&pairs, &storable::Options::default()).unwrap();
-    store
-        .save(
-            id,
-            Some(&base),
-            session::Body::storable(bytes),
-            None,
-            &mut NoWait,
-        )
-        .unwrap();
+    store.save(id, Some(&base), session::Body::storable(bytes), None, &mut NoWait).unwrap();
 }
 
 fn connections_are_not_shared(config: &Config, connections: impl Fn() -> usize) {
     let (mut store, id) = with_session(config, "parent=1");
-    let Target::Memcached(_) = &store.config().servers else {
-        unreachable!()
-    };
+    let Target::Memcached(_) = &store.config().servers else { unreachable!() };
     let sockets = open_sockets();
     assert_eq!(sockets, 1);
     let before = connections();
@@ -143,24 +120,16 @@ fn connections_are_not_shared(config: &Config, connections: impl Fn() -> usize) 
     // unread on it.
     add(&mut store, &id, "parent2=1");
     assert_eq!(load(&mut store, &id).unwrap(), "child=1 parent=1 parent2=1");
-    assert_eq!(
-        connections() - before,
-        2,
-        "the child's, and the one that asks"
-    );
+    assert_eq!(connections() - before, 2, "the child's, and the one that asks");
 }
 
 /// How many of this process's descriptors are files below `dir`.
 fn open_files(dir: &std::path::Path) -> usize {
-    descriptors()
-        .filter(|target| target.starts_with(dir))
-        .count()
+    descriptors().filter(|target| target.starts_with(dir)).count()
 }
 
 fn open_sockets() -> usize {
-    descriptors()
-        .filter(|target| target.to_string_lossy().starts_with("socket:"))
-        .count()
+    descriptors().filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
 fn descriptors() -> impl Iterator<Item = std::path::PathBuf> {
@@ -171,7 +140,5 @@ fn descriptors() -> impl Iterator<Item = std::path::PathBuf> {
 /// How many of this process's maps are of files below `dir`.
 fn maps(dir: &std::path::Path) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines()
-        .filter(|line| line.contains(dir.to_str().unwrap()))
-        .count()
+    maps.lines().filter(|line| line.contains(dir.to_str().unwrap())).count()
 }

@@ -7,9 +7,7 @@ use support::*;
 
 /// Saves, and returns what came of it.
 fn save(store: &mut Store, id: &Id, base: &session::Loaded, text: &str) -> Saved {
-    store
-        .save(id, Some(base), body(text), None, &mut NoWait)
-        .unwrap()
+    store.save(id, Some(base), body(text), None, &mut NoWait).unwrap()
 }
 
 #[test]
@@ -22,14 +20,9 @@ fn the_life_of_a_session() {
     assert!(store.load(&id, &mut NoWait).unwrap().is_none());
 
     let inserted = store.insert(&id, body("a=1"), None, &mut NoWait).unwrap();
-    let exists = store
-        .insert(&id, body("a=2"), None, &mut NoWait)
-        .unwrap_err();
+    let exists = store.insert(&id, body("a=2"), None, &mut NoWait).unwrap_err();
     assert!(exists.is_exists());
-    assert_eq!(
-        exists.to_string(),
-        "Object already exists in the data store"
-    );
+    assert_eq!(exists.to_string(), "Object already exists in the data store");
     assert_eq!(loaded(&mut store, &id), inserted);
 
     let saved = save(&mut store, &id, &inserted, "a=1 b=2");
@@ -47,27 +40,14 @@ fn the_item_is_what_perl_clients_read_and_write() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let config = Config {
-        namespace: b"app:".to_vec(),
-        ..memcached.config()
-    };
+    let config = Config { namespace: b"app:".to_vec(), ..memcached.config() };
     let mut store = Store::open(config).unwrap();
-    store
-        .insert(&id("one"), body("a=1"), None, &mut NoWait)
-        .unwrap();
+    store.insert(&id("one"), body("a=1"), None, &mut NoWait).unwrap();
     let stored = memcached.raw("get app:one\r\n");
-    assert_eq!(
-        stored,
-        format!(
-            "VALUE app:one 1 15\\r\\n{}\\r\\nEND\\r\\n",
-            frozen("a=1").escape_ascii()
-        )
-    );
+    assert_eq!(stored, format!("VALUE app:one 1 15\\r\\n{}\\r\\nEND\\r\\n", frozen("a=1").escape_ascii()));
 
     let value = String::from_utf8(vec![5, 11, 3, 0, 0, 0, 0]).unwrap();
-    memcached.raw(&format!(
-        "set app:two 1 0 7\r\n{value}\r\nset app:text 0 0 2\r\nhi\r\n"
-    ));
+    memcached.raw(&format!("set app:two 1 0 7\r\n{value}\r\nset app:text 0 0 2\r\nhi\r\n"));
     assert_eq!(load(&mut store, &id("two")).unwrap(), "");
     assert!(store.load(&id("text"), &mut NoWait).unwrap().is_none());
 
@@ -86,37 +66,14 @@ fn what_is_not_a_session_is_left_alone() {
     let mut store = memcached.store();
     memcached.raw("set record 0 0 2\r\nhi\r\nset broken 3 0 2\r\nhi\r\nset sealed 9 0 2\r\nhi\r\n");
     assert!(!store.delete(&id("record"), None, &mut NoWait).unwrap());
-    assert!(
-        store
-            .insert(&id("record"), body(""), None, &mut NoWait)
-            .unwrap_err()
-            .is_exists()
-    );
-    let error = store
-        .save(&id("record"), None, body(""), None, &mut NoWait)
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "session record: its key holds something that is not a session"
-    );
-    for (name, says) in [
-        ("broken", "damaged gzip data"),
-        ("sealed", "is encrypted, no secret given"),
-    ] {
+    assert!(store.insert(&id("record"), body(""), None, &mut NoWait).unwrap_err().is_exists());
+    let error = store.save(&id("record"), None, body(""), None, &mut NoWait).unwrap_err();
+    assert_eq!(error.to_string(), "session record: its key holds something that is not a session");
+    for (name, says) in [("broken", "damaged gzip data"), ("sealed", "is encrypted, no secret given")] {
         let error = store.load(&id(name), &mut NoWait).unwrap_err();
         assert!(error.is_corrupt());
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("session {name}: {says}")),
-            "{error}"
-        );
-        assert!(
-            store
-                .save(&id(name), None, body(""), None, &mut NoWait)
-                .unwrap_err()
-                .is_corrupt()
-        );
+        assert!(error.to_string().starts_with(&format!("session {name}: {says}")), "{error}");
+        assert!(store.save(&id(name), None, body(""), None, &mut NoWait).unwrap_err().is_corrupt());
     }
     let kept = memcached.raw("get record broken sealed\r\n");
     assert_eq!(kept.matches("hi").count(), 3, "{kept}");
@@ -134,13 +91,7 @@ fn two_saves_are_merged() {
     save(&mut theirs, &id, &their_base, "a=1 b=2 c=2 d=2");
 
     let saved = save(&mut ours, &id, &base, "a=3 c=3");
-    assert_eq!(
-        saved.outcome,
-        Outcome::Merged {
-            keys: vec![b"d".to_vec()],
-            same_key: 2
-        }
-    );
+    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"d".to_vec()], same_key: 2 });
     assert_eq!(load(&mut theirs, &id).unwrap(), "a=3 c=3 d=2");
 
     // What was merged is not undone by the next save, which knows nothing of it.
@@ -153,8 +104,7 @@ fn two_saves_are_merged() {
     let base = again.base.unwrap();
     let mut whole = body("w=1");
     whole.whole = true;
-    ours.save(&id, Some(&base), whole, None, &mut NoWait)
-        .unwrap();
+    ours.save(&id, Some(&base), whole, None, &mut NoWait).unwrap();
     assert_eq!(load(&mut theirs, &id).unwrap(), "w=1");
 }
 
@@ -171,10 +121,7 @@ fn a_conflict_is_what_the_configuration_says() {
         (Conflict::Die, false, false, None),
         (Conflict::Die, true, true, None),
     ] {
-        let config = Config {
-            conflict,
-            ..memcached.config()
-        };
+        let config = Config { conflict, ..memcached.config() };
         let (mut store, id) = with_session(&config, "a=1");
         let base = loaded(&mut store, &id);
         save(&mut store, &id, &base, "a=1 b=2");
@@ -183,10 +130,7 @@ fn a_conflict_is_what_the_configuration_says() {
         if opaque {
             body.encoding = session::Encoding::Opaque;
         }
-        match (
-            store.save(&id, Some(&base), body, None, &mut NoWait),
-            expected,
-        ) {
+        match (store.save(&id, Some(&base), body, None, &mut NoWait), expected) {
             (Ok(_), Some(expected)) => assert_eq!(load(&mut store, &id).unwrap(), expected),
             (Err(error), None) => {
                 assert!(error.is_conflict());
@@ -214,23 +158,12 @@ fn saves_without_end_lose_nothing() {
                         storable::from_slice(&base.body).unwrap();
                     session.insert(format!("writer{writer}"), count.to_string());
                     let bytes = storable::to_vec(&session, &storable::Options::default()).unwrap();
-                    store
-                        .save(
-                            id,
-                            Some(&base),
-                            session::Body::storable(bytes),
-                            None,
-                            &mut NoWait,
-                        )
-                        .unwrap();
+                    store.save(id, Some(&base), session::Body::storable(bytes), None, &mut NoWait).unwrap();
                 }
             });
         }
     });
-    assert_eq!(
-        load(&mut store, &id).unwrap(),
-        "writer0=50 writer1=50 writer2=50 writer3=50"
-    );
+    assert_eq!(load(&mut store, &id).unwrap(), "writer0=50 writer1=50 writer2=50 writer3=50");
 }
 
 #[test]
@@ -239,32 +172,18 @@ fn a_deleted_session_stays_deleted() {
         return;
     };
     for conflict in [Conflict::Merge, Conflict::Overwrite, Conflict::Die] {
-        let config = Config {
-            conflict,
-            ..memcached.config()
-        };
+        let config = Config { conflict, ..memcached.config() };
         let (mut store, id) = with_session(&config, "a=1");
         let base = loaded(&mut store, &id);
         store.delete(&id, None, &mut NoWait).unwrap();
         let principal = Principal::of(b"dwho");
         for base in [Some(&base), None] {
-            let saved = store
-                .save(&id, base, body("a=2"), Some(&principal), &mut NoWait)
-                .unwrap();
-            assert_eq!(
-                saved,
-                Saved {
-                    outcome: Outcome::Dropped,
-                    base: None
-                }
-            );
+            let saved = store.save(&id, base, body("a=2"), Some(&principal), &mut NoWait).unwrap();
+            assert_eq!(saved, Saved { outcome: Outcome::Dropped, base: None });
         }
         assert_eq!(load(&mut store, &id), None);
         let record = memcached.raw(&format!("get {}\r\n", principal.digest()));
-        assert_eq!(
-            record, "END\\r\\n",
-            "no record of a session that is not there"
-        );
+        assert_eq!(record, "END\\r\\n", "no record of a session that is not there");
         // A new session may take its place.
         store.insert(&id, body("a=3"), None, &mut NoWait).unwrap();
         assert_eq!(load(&mut store, &id).unwrap(), "a=3");
@@ -292,24 +211,16 @@ fn the_principals_record_follows_the_session() {
     let principal = Principal::of(b"dwho");
     let get = format!("get {}\r\n", principal.digest());
     let (first, second) = (new_id(), new_id());
-    let base = store
-        .insert(&first, body("a=1"), Some(&principal), &mut NoWait)
-        .unwrap();
+    let base = store.insert(&first, body("a=1"), Some(&principal), &mut NoWait).unwrap();
     let record = |id: &Id| format!("VALUE {} 0 32\\r\\n{id}\\r\\nEND\\r\\n", principal.digest());
     assert_eq!(memcached.raw(&get), record(&first));
-    store
-        .insert(&second, body("a=1"), None, &mut NoWait)
-        .unwrap();
-    store
-        .save(&second, None, body("a=2"), Some(&principal), &mut NoWait)
-        .unwrap();
+    store.insert(&second, body("a=1"), None, &mut NoWait).unwrap();
+    store.save(&second, None, body("a=2"), Some(&principal), &mut NoWait).unwrap();
     assert_eq!(memcached.raw(&get), record(&second));
     // The end of the first session is not the end of the second's record.
     store.delete(&first, Some(&principal), &mut NoWait).unwrap();
     assert_eq!(memcached.raw(&get), record(&second));
-    store
-        .delete(&second, Some(&principal), &mut NoWait)
-        .unwrap();
+    store.delete(&second, Some(&principal), &mut NoWait).unwrap();
     assert_eq!(memcached.raw(&get), "END\\r\\n");
     drop(base);
 }
@@ -321,19 +232,11 @@ fn expiry_is_given_at_every_write_and_renewed_by_reading_when_sliding() {
     };
     let ttl = |id: &Id| -> i64 {
         let answer = memcached.raw(&format!("mg {id} t\r\n"));
-        answer
-            .trim_start_matches("HD t")
-            .trim_end_matches("\\r\\n")
-            .parse()
-            .unwrap()
+        answer.trim_start_matches("HD t").trim_end_matches("\\r\\n").parse().unwrap()
     };
     let (mut store, id) = with_session(&memcached.config(), "");
     assert_eq!(ttl(&id), -1);
-    let with = |expiry, sliding| Config {
-        expiry: Some(expiry),
-        sliding,
-        ..memcached.config()
-    };
+    let with = |expiry, sliding| Config { expiry: Some(expiry), sliding, ..memcached.config() };
     let mut store_100 = Store::open(with(100, false)).unwrap();
     let base = loaded(&mut store, &id);
     save(&mut store_100, &id, &base, "a=1");
@@ -348,9 +251,7 @@ fn expiry_is_given_at_every_write_and_renewed_by_reading_when_sliding() {
     assert!((31_535_990..=31_536_005).contains(&left), "{left}");
     assert!(!year.touch(&new_id(), None, &mut NoWait).unwrap());
     let (mut short, id) = with_session(&with(1, false), "");
-    until("the session has expired", || {
-        load(&mut short, &id).is_none()
-    });
+    until("the session has expired", || load(&mut short, &id).is_none());
 }
 
 #[test]
@@ -358,17 +259,10 @@ fn large_sessions_are_compressed_when_asked() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let config = Config {
-        compress_threshold: Some(1000),
-        ..memcached.config()
-    };
+    let config = Config { compress_threshold: Some(1000), ..memcached.config() };
     let text = format!("a={}", "x".repeat(5000));
     let (mut store, id) = with_session(&config, &text);
-    assert!(
-        memcached
-            .raw(&format!("mg {id} f s\r\n"))
-            .starts_with("HD f3 s")
-    );
+    assert!(memcached.raw(&format!("mg {id} f s\r\n")).starts_with("HD f3 s"));
     assert_eq!(load(&mut store, &id).unwrap(), text);
 }
 
@@ -380,9 +274,7 @@ fn a_session_too_large_leaves_the_old_one() {
     let (mut store, id) = with_session(&memcached.config(), "a=1");
     let base = loaded(&mut store, &id);
     let large = |size: usize| session::Body::opaque(vec![b'x'; size]);
-    let error = store
-        .save(&id, Some(&base), large(2_000_000), None, &mut NoWait)
-        .unwrap_err();
+    let error = store.save(&id, Some(&base), large(2_000_000), None, &mut NoWait).unwrap_err();
     assert!(error.is_too_large());
     assert_eq!(
         error.to_string(),
@@ -394,16 +286,9 @@ fn a_session_too_large_leaves_the_old_one() {
     assert_eq!(load(&mut store, &id).unwrap(), "a=1");
     // The limit is known to the byte.
     let most = 1_048_576 - 32 - 63;
-    assert!(
-        store
-            .save(&id, Some(&base), large(most + 1), None, &mut NoWait)
-            .unwrap_err()
-            .is_too_large()
-    );
+    assert!(store.save(&id, Some(&base), large(most + 1), None, &mut NoWait).unwrap_err().is_too_large());
     assert_eq!(load(&mut store, &id).unwrap(), "a=1");
-    store
-        .save(&id, Some(&base), large(most), None, &mut NoWait)
-        .unwrap();
+    store.save(&id, Some(&base), large(most), None, &mut NoWait).unwrap();
     assert_eq!(loaded(&mut store, &id).body.len(), most);
 }
 
@@ -429,12 +314,7 @@ fn a_server_that_was_restarted_is_found_again() {
     let port = memcached.kill();
     let error = store.load(&id, &mut NoWait).unwrap_err();
     assert!(error.is_retryable());
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("memcached {address}: can't connect: ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("memcached {address}: can't connect: ")), "{error}");
     for attempt in 0..3 {
         let memcached = Memcached::start_at("127.0.0.1", port, &[]).unwrap();
         match attempt {
@@ -452,29 +332,20 @@ fn keys_of_a_dead_server_are_elsewhere() {
         return;
     };
     let servers = Target::Memcached(vec![one.server(), two.server()]);
-    let config = Config {
-        servers,
-        ..one.config()
-    };
+    let config = Config { servers, ..one.config() };
     let mut store = Store::open(config.clone()).unwrap();
     let ids: Vec<Id> = (0..40).map(|n| id(&format!("session{n}"))).collect();
     for id in &ids {
         store.insert(id, body("a=1"), None, &mut NoWait).unwrap();
     }
     let count = |memcached: &Memcached| {
-        ids.iter()
-            .filter(|id| memcached.raw(&format!("mg {id} s\r\n")).starts_with("HD"))
-            .count()
+        ids.iter().filter(|id| memcached.raw(&format!("mg {id} s\r\n")).starts_with("HD")).count()
     };
     let (on_one, on_two) = (count(&one), count(&two));
     assert_eq!(on_one + on_two, 40);
     assert!(on_one > 5 && on_two > 5, "{on_one} {on_two}");
     drop(one);
-    let mut strict = Store::open(Config {
-        no_rehash: true,
-        ..config
-    })
-    .unwrap();
+    let mut strict = Store::open(Config { no_rehash: true, ..config }).unwrap();
     let (mut moved, mut refused) = (0, 0);
     for id in &ids {
         refused += usize::from(strict.load(id, &mut NoWait).is_err());
@@ -482,9 +353,7 @@ fn keys_of_a_dead_server_are_elsewhere() {
     }
     assert_eq!((moved, refused), (on_one, on_one));
     for id in &ids {
-        store
-            .save(id, None, body("a=2"), None, &mut NoWait)
-            .unwrap();
+        store.save(id, None, body("a=2"), None, &mut NoWait).unwrap();
     }
     assert_eq!(count(&two), 40);
     drop(two);
@@ -498,11 +367,7 @@ fn a_local_copy_is_read_first_and_never_undoes_another_hosts_change() {
         return;
     };
     let local = Some(Target::Memcached(vec![near.server()]));
-    let config = Config {
-        local,
-        local_ttl: Some(60),
-        ..servers.config()
-    };
+    let config = Config { local, local_ttl: Some(60), ..servers.config() };
     let (mut here, id) = with_session(&config, "a=1");
     let mut elsewhere = servers.store();
 
@@ -512,13 +377,7 @@ fn a_local_copy_is_read_first_and_never_undoes_another_hosts_change() {
     save(&mut elsewhere, &id, &theirs, "a=1 b=2");
     assert_eq!(load(&mut here, &id).unwrap(), "a=1", "the copy is old");
     let saved = save(&mut here, &id, &base, "a=3");
-    assert_eq!(
-        saved.outcome,
-        Outcome::Merged {
-            keys: vec![b"b".to_vec()],
-            same_key: 0
-        }
-    );
+    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 });
     assert_eq!(load(&mut elsewhere, &id).unwrap(), "a=3 b=2");
     assert_eq!(load(&mut here, &id).unwrap(), "a=3 b=2");
 
@@ -537,29 +396,17 @@ fn a_local_tier_that_fails_is_passed_over() {
         return;
     };
     let local = Some(Target::Memcached(vec![near.server()]));
-    let config = Config {
-        local,
-        ..servers.config()
-    };
+    let config = Config { local, ..servers.config() };
     let (mut store, id) = with_session(&config, "a=1");
     near.raw(&format!("set {id} 3 0 2\r\nhi\r\n"));
-    assert_eq!(
-        load(&mut store, &id).unwrap(),
-        "a=1",
-        "what is damaged is no copy"
-    );
+    assert_eq!(load(&mut store, &id).unwrap(), "a=1", "what is damaged is no copy");
     let address = near.address.clone();
     drop(near);
     let base = loaded(&mut store, &id);
     assert_eq!(base.origin, Origin::Servers);
     assert_eq!(save(&mut store, &id, &base, "a=2").outcome, Outcome::Stored);
     let error = store.delete(&id, None, &mut NoWait).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("memcached {address}: ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("memcached {address}: ")), "{error}");
     assert_eq!(load(&mut store, &id), None, "it is deleted on the servers");
 }
 
@@ -568,20 +415,10 @@ fn ids_are_checked_with_the_namespace() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let config = Config {
-        namespace: b"app:".to_vec(),
-        ..memcached.config()
-    };
+    let config = Config { namespace: b"app:".to_vec(), ..memcached.config() };
     let mut store = Store::open(config).unwrap();
     let longest = id(&"x".repeat(246));
-    store
-        .insert(&longest, body("a=1"), None, &mut NoWait)
-        .unwrap();
+    store.insert(&longest, body("a=1"), None, &mut NoWait).unwrap();
     assert_eq!(load(&mut store, &longest).unwrap(), "a=1");
-    assert!(
-        store
-            .load(&id(&"x".repeat(247)), &mut NoWait)
-            .unwrap_err()
-            .is_argument()
-    );
+    assert!(store.load(&id(&"x".repeat(247)), &mut NoWait).unwrap_err().is_argument());
 }

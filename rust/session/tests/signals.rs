@@ -26,11 +26,7 @@ struct StopAt(usize, usize);
 impl Wait for StopAt {
     fn interrupted(&mut self) -> Result<(), Interrupted> {
         self.0 += 1;
-        if self.0 >= self.1 {
-            Err(Interrupted)
-        } else {
-            Ok(())
-        }
+        if self.0 >= self.1 { Err(Interrupted) } else { Ok(()) }
     }
 }
 
@@ -43,24 +39,15 @@ fn alarm(after: Option<Duration>) {
         tv_usec: duration.subsec_micros() as libc::suseconds_t,
     };
     let every = after.unwrap_or_default();
-    let timer = libc::itimerval {
-        it_interval: time(every),
-        it_value: time(every),
-    };
+    let timer = libc::itimerval { it_interval: time(every), it_value: time(every) };
     let handler = handler as extern "C" fn(libc::c_int);
     // SAFETY: the handler does nothing, the structures live through the calls, and null is allowed
     // for what was before.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as libc::sighandler_t;
-        assert_eq!(
-            libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()),
-            0
-        );
-        assert_eq!(
-            libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()),
-            0
-        );
+        assert_eq!(libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()), 0);
+        assert_eq!(libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()), 0);
     }
 }
 
@@ -75,29 +62,17 @@ fn with_alarm<T>(every: Duration, work: impl FnOnce() -> T) -> T {
 const TICK: Duration = Duration::from_millis(30);
 
 fn patient(server: &Scripted) -> Config {
-    Config {
-        io_timeout: Duration::from_secs(20),
-        ..server.config()
-    }
+    Config { io_timeout: Duration::from_secs(20), ..server.config() }
 }
 
 fn alarm_stops_a_wait_for_an_answer() {
     for stop_at in [1, 3] {
-        let server = Scripted::start(vec![
-            vec![Commands(1), Silence],
-            vec![Commands(1), Say("EN {O}\r\n"), Silence],
-        ]);
+        let server = Scripted::start(vec![vec![Commands(1), Silence], vec![Commands(1), Say("EN {O}\r\n"), Silence]]);
         let mut store = Store::open(patient(&server)).unwrap();
         let began = Instant::now();
-        let error = with_alarm(TICK, || {
-            store.load(&id("x"), &mut StopAt(0, stop_at)).unwrap_err()
-        });
+        let error = with_alarm(TICK, || store.load(&id("x"), &mut StopAt(0, stop_at)).unwrap_err());
         assert!(error.is_interrupted());
-        assert!(
-            began.elapsed() < TICK * 3 + Duration::from_secs(2),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < TICK * 3 + Duration::from_secs(2), "{:?}", began.elapsed());
         // The connection with the answer outstanding is gone; the store is not.
         assert_eq!(load(&mut store, &id("y")), None);
         assert_eq!(server.received().len(), 2);
@@ -122,25 +97,13 @@ fn a_handler_that_returns_does_not_break_the_operation() {
     assert!(loaded.is_none());
     // And the time that it may take stays what it was.
     let silent = Scripted::start(vec![vec![Commands(1), Silence]]);
-    let config = Config {
-        io_timeout: Duration::from_millis(400),
-        ..silent.config()
-    };
+    let config = Config { io_timeout: Duration::from_millis(400), ..silent.config() };
     let began = Instant::now();
     let mut forever = StopAt(0, usize::MAX);
-    let error = with_alarm(TICK, || {
-        Store::open(config)
-            .unwrap()
-            .load(&id("x"), &mut forever)
-            .unwrap_err()
-    });
+    let error = with_alarm(TICK, || Store::open(config).unwrap().load(&id("x"), &mut forever).unwrap_err());
     assert!(error.is_timeout());
     assert!(forever.0 >= 2, "{}", forever.0);
-    assert!(
-        (400..3000).contains(&began.elapsed().as_millis()),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!((400..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
 
 /// As a signal handler in Perl does that ties a session: on the same server as the one that is
@@ -149,10 +112,7 @@ fn the_callback_may_use_a_store_of_its_own() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let config = Config {
-        io_timeout: Duration::from_secs(20),
-        ..memcached.config()
-    };
+    let config = Config { io_timeout: Duration::from_secs(20), ..memcached.config() };
     let (mut outer, id) = with_session(&config, "a=1");
     struct Nested<'a>(&'a Memcached, Option<Store>, &'a session::Id, bool);
     impl Wait for Nested<'_> {
@@ -180,10 +140,7 @@ fn a_child_of_the_callback_leaves_the_answer_to_its_parent() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let config = Config {
-        io_timeout: Duration::from_secs(20),
-        ..memcached.config()
-    };
+    let config = Config { io_timeout: Duration::from_secs(20), ..memcached.config() };
     let (mut store, id) = with_session(&config, "a=1");
     struct Fork<'a>(&'a Memcached, Option<i32>);
     impl Wait for Fork<'_> {
@@ -225,8 +182,7 @@ fn alarm_stops_a_connect() {
     loop {
         let family = rustix::net::AddressFamily::UNIX;
         let flags = rustix::net::SocketFlags::NONBLOCK;
-        let client =
-            rustix::net::socket_with(family, rustix::net::SocketType::STREAM, flags, None).unwrap();
+        let client = rustix::net::socket_with(family, rustix::net::SocketType::STREAM, flags, None).unwrap();
         if rustix::net::connect(&client, &address).is_err() {
             break;
         }
@@ -240,23 +196,11 @@ fn alarm_stops_a_connect() {
     };
     let began = Instant::now();
     let mut store = Store::open(config(20_000)).unwrap();
-    let error = with_alarm(TICK, || {
-        store.load(&id("x"), &mut StopAt(0, 2)).unwrap_err()
-    });
+    let error = with_alarm(TICK, || store.load(&id("x"), &mut StopAt(0, 2)).unwrap_err());
     assert!(error.is_interrupted());
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
-    let error = Store::open(config(100))
-        .unwrap()
-        .load(&id("x"), &mut NoWait)
-        .unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let error = Store::open(config(100)).unwrap().load(&id("x"), &mut NoWait).unwrap_err();
     assert!(error.is_timeout());
-    assert_eq!(
-        error.to_string(),
-        format!("memcached {}: no connection within 100ms", socket.display())
-    );
+    assert_eq!(error.to_string(), format!("memcached {}: no connection within 100ms", socket.display()));
     drop(listener);
 }

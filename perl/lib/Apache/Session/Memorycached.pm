@@ -110,7 +110,7 @@ to know.
 =head1 ARGUMENTS
 
 The third argument of C<tie> is a reference to a hash. It is read, never changed.
-An undefined value is as good as none, where not said otherwise.
+An undefined value is as good as none.
 
 =over 4
 
@@ -136,7 +136,7 @@ not take is an error. It must not be one of C<servers>. Default: none.
 =item ttl
 
 Seconds from the last save until the session expires, also for more than 30 days.
-Fractions are dropped. C<ttl> is another name, and wins when both are given.
+A fraction counts as a whole second. C<ttl> is another name, and wins when both are given.
 Default: 0, never.
 
 =item local_ttl
@@ -168,19 +168,19 @@ C<sliding> does not renew it. Default: none.
 What a save does when another request saved the session since it was read.
 C<merge>: keep both sides' changes, see L</Two requests on one session>.
 C<overwrite>: replace the other's, as 2.2.1 did. C<die>: leave the other's and
-die. Default: C<merge>. Takes no C<undef>.
+die. Default: C<merge>.
 
 =item missing
 
 What an unknown id gives: an C<empty> hash, or C<die>. Default: C<empty>; C<die>
-for objects of other classes, see L</populate>. Takes no C<undef>.
+for objects of other classes, see L</populate>.
 
 =item on_error
 
 When a server or the embedded store fails, or a session is too large for it:
 C<die>, or C<warn> and go on: after C<tie>, with an empty session that will not be
 saved; after a save, without it. Damaged data, conflicts and wrong arguments die
-all the same. Default: C<die>. Takes no C<undef>.
+all the same. Default: C<die>.
 
 =item namespace
 
@@ -257,8 +257,7 @@ and C<save> can be called again.
 
 Deletes the session, with its copy in C<local> and its principal's item. A
 tombstone keeps its place for 300 seconds, see L</WIRE FORMAT>. What is stored in
-the hash after that warns, and is not written. A session that C<updateOnly> has not
-stored yet has nothing to delete, and goes on.
+the hash after that warns, and is not written.
 
 =head2 regenerate_id
 
@@ -267,7 +266,8 @@ stored yet has nothing to delete, and goes on.
 Saves, moves the session to a new id, deletes the old one, and returns the new
 one. Call it at sign-in, so that an id that somebody knew before is worth nothing
 after; send the new id to the browser. Dies for an unknown session, and for an
-object whose serializer is not this module's.
+object whose serializer is not this module's. With C<< on_error => 'warn' >>, where
+the new id can't be stored, the session keeps the old one, and that is returned.
 
 =head2 restore
 
@@ -290,8 +290,8 @@ other way round.
 Gives an object of any class that has Apache::Session's keys this module's store,
 lock manager, ids and serializer, with the arguments in C<< $object->{args} >>,
 and returns it. Two things differ for a class that does not inherit from this
-one: an unknown id dies (see C<missing>), and arguments that are unknown or
-reserved are passed over, as they may be meant for somebody else. A change below
+one: an unknown id dies (see C<missing>), and arguments that are unknown are passed
+over, as they may be meant for somebody else, C<Transaction> included. A change below
 the top level is noticed by C<FETCH>, which such a class does not have from us:
 there, C<make_modified> says it.
 
@@ -429,7 +429,8 @@ C<tie>: see C<max_depth> and C<max_size>. A compressed session may grow to 64 Mi
 
 =item session ID: unsupported Storable value at byte N: WHAT
 
-C<tie>: another client stored what this release does not read, see L</LIMITS>.
+C<tie>, or a save that has to merge: another client stored what this release does
+not read, see L</LIMITS>.
 
 =item session ID: can't store WHAT
 
@@ -466,9 +467,11 @@ A save with C<< conflict => 'die' >>: tie the session again, and do the work aga
 
 A save: many requests write this session at once. Try again.
 
-=item session ID: not a Storable value that can be merged: WHY
+=item session ID: another request saved it, and ours can't be merged: WHY
 
-A save: what another client stored meanwhile is damaged, see above.
+A save: the session holds what this release does not read, see L</LIMITS>; with
+L<Apache::Session::Flex>, Storable itself can store that. What the other request
+stored stays.
 
 =item session ID: there is no such session; what is stored in it will be lost
 
@@ -493,8 +496,8 @@ The session is unknown or deleted; or it belongs to another class.
 
 =item the session is being read or saved; it can't be used meanwhile
 
-A signal handler, or a destructor, uses the very session that is being opened or
-saved. Other sessions can be used there.
+A signal handler saves the very session that is being saved. What it changed there
+is kept for the next save.
 
 =item no random bytes from the system: WHY
 
@@ -592,8 +595,8 @@ Signals interrupt the waits for a connection, for an answer, and between two
 attempts of a save. Perl's handlers run at once. One that returns lets the wait go
 on, with the time that is left; one that dies ends it, so C<alarm> works. The
 connection is closed then, and the session can be saved again. A handler may use
-other sessions meanwhile, but not the one that is being opened or saved. Looking up
-a host's name, and waiting for one's turn to write to the embedded store, is not
+other sessions meanwhile; it may change the one that is being saved, but not save it.
+Looking up a host's name, and waiting for one's turn to write to the embedded store, is not
 interrupted: handlers run after it. C<SIGPIPE> is never raised.
 
 =head1 UPGRADING FROM 2.2.1

@@ -29,13 +29,8 @@ use super::directory;
 use crate::error::{EmbeddedFault, Error, Result};
 use crate::expiry::now;
 
-static OPEN: LazyLock<Mutex<Register>> = LazyLock::new(|| {
-    Mutex::new(Register {
-        process: getpid(),
-        environments: HashMap::new(),
-        names: HashMap::new(),
-    })
-});
+static OPEN: LazyLock<Mutex<Register>> =
+    LazyLock::new(|| Mutex::new(Register { process: getpid(), environments: HashMap::new(), names: HashMap::new() }));
 
 struct Register {
     process: Pid,
@@ -69,11 +64,7 @@ pub(super) struct Environment {
 
 /// The environment of a directory: `known` while it is this process's, else from the register, else
 /// opened.
-pub(super) fn environment(
-    known: &Weak<Environment>,
-    dir: &Path,
-    size: usize,
-) -> Result<Arc<Environment>> {
+pub(super) fn environment(known: &Weak<Environment>, dir: &Path, size: usize) -> Result<Arc<Environment>> {
     let process = getpid();
     if let Some(environment) = known.upgrade().filter(|known| known.process == process) {
         return Ok(environment);
@@ -109,10 +100,7 @@ fn open(path: &Path, size: usize) -> Result<Environment, EmbeddedFault> {
     let page = rustix::param::page_size();
     let map = size.saturating_add(size / 4).saturating_add(ROOM);
     let mut options = EnvOpenOptions::new();
-    options
-        .map_size(map - map % page)
-        .max_readers(READERS)
-        .max_dbs(2);
+    options.map_size(map - map % page).max_readers(READERS).max_dbs(2);
     let env = open_environment(&mut options, path)?;
     env.clear_stale_readers()?;
     let transaction = env.write_txn()?;
@@ -125,20 +113,10 @@ fn open(path: &Path, size: usize) -> Result<Environment, EmbeddedFault> {
             Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((items, expiries)))
         })?
         .unwrap_commit();
-    Ok(Environment {
-        env,
-        items,
-        expiries,
-        size,
-        synced: AtomicU64::new(now()),
-        process: getpid(),
-    })
+    Ok(Environment { env, items, expiries, size, synced: AtomicU64::new(now()), process: getpid() })
 }
 
-#[allow(
-    unsafe_code,
-    reason = "heed marks opening a memory map, and leaving out fsync, as unsafe"
-)]
+#[allow(unsafe_code, reason = "heed marks opening a memory map, and leaving out fsync, as unsafe")]
 fn open_environment(options: &mut EnvOpenOptions, path: &Path) -> Result<Env, heed::Error> {
     // SAFETY: without NO_LOCK, WRITE_MAP or MAP_ASYNC, leaving out fsync concerns what is on the
     // disk after the system has crashed, and not memory.

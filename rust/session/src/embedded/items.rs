@@ -36,39 +36,27 @@ pub(super) fn store(
     let after = index_minute(record.expires);
     if before != after {
         if let Some(minute) = before {
-            environment
-                .expiries
-                .delete(transaction, &index_key(minute, key))?;
+            environment.expiries.delete(transaction, &index_key(minute, key))?;
         }
         if let Some(minute) = after {
-            environment
-                .expiries
-                .put(transaction, &index_key(minute, key), &())?;
+            environment.expiries.put(transaction, &index_key(minute, key), &())?;
         }
     }
     let size = HEADER + record.value.len();
-    environment
-        .items
-        .put_reserved(transaction, key, size, |space| {
-            std::io::Write::write_all(space, &record.header())?;
-            std::io::Write::write_all(space, record.value)
-        })?;
+    environment.items.put_reserved(transaction, key, size, |space| {
+        std::io::Write::write_all(space, &record.header())?;
+        std::io::Write::write_all(space, record.value)
+    })?;
     Ok(())
 }
 
-pub(super) fn remove(
-    environment: &Environment,
-    transaction: &mut RwTxn<'_>,
-    key: &[u8],
-) -> Result<(), EmbeddedFault> {
+pub(super) fn remove(environment: &Environment, transaction: &mut RwTxn<'_>, key: &[u8]) -> Result<(), EmbeddedFault> {
     let minute = match environment.items.get(transaction, key)? {
         Some(bytes) => index_minute(Record::read(bytes)?.expires),
         None => None,
     };
     if let Some(minute) = minute {
-        environment
-            .expiries
-            .delete(transaction, &index_key(minute, key))?;
+        environment.expiries.delete(transaction, &index_key(minute, key))?;
     }
     environment.items.delete(transaction, key)?;
     Ok(())
@@ -103,16 +91,11 @@ pub(super) fn sweep(
 }
 
 /// How many bytes of pages hold items and their index.
-pub(super) fn used(
-    environment: &Environment,
-    transaction: &RoTxn<'_>,
-) -> Result<usize, EmbeddedFault> {
+pub(super) fn used(environment: &Environment, transaction: &RoTxn<'_>) -> Result<usize, EmbeddedFault> {
     let items = environment.items.stat(transaction)?;
     let expiries = environment.expiries.stat(transaction)?;
     Ok([items, expiries]
         .iter()
-        .map(|stat| {
-            (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize
-        })
+        .map(|stat| (stat.branch_pages + stat.leaf_pages + stat.overflow_pages) * stat.page_size as usize)
         .sum())
 }

@@ -75,12 +75,7 @@ impl Backend for Embedded {
 
 impl Embedded {
     pub(crate) fn new(dir: &Path, size: usize, config: &Config) -> Embedded {
-        Embedded {
-            dir: dir.to_owned(),
-            size,
-            namespace: config.namespace.clone(),
-            environment: Weak::new(),
-        }
+        Embedded { dir: dir.to_owned(), size, namespace: config.namespace.clone(), environment: Weak::new() }
     }
 
     fn check_sizes(&self, ops: &[Op<'_>]) -> Result<()> {
@@ -120,8 +115,7 @@ impl Embedded {
                 let Some(record) = find(environment, &transaction, &self.key(key), now)? else {
                     return Ok(Reply::Missing);
                 };
-                renew |= touch
-                    .is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
+                renew |= touch.is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
                 Ok(Reply::Item(record.to_item(*body)))
             })
             .collect();
@@ -132,11 +126,7 @@ impl Embedded {
         replies
     }
 
-    fn write(
-        &self,
-        environment: &Environment,
-        ops: &[Op<'_>],
-    ) -> Result<Vec<Reply>, EmbeddedFault> {
+    fn write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
         match self.try_write(environment, ops) {
             Err(fault) if is_out_of_room(&fault) => {
                 // Where even sweeping finds no room, the second attempt says so.
@@ -144,33 +134,20 @@ impl Embedded {
             }
             written => return written,
         }
-        self.try_write(environment, ops)
-            .map_err(|fault| match fault {
-                EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => {
-                    EmbeddedFault::Full { size: self.size }
-                }
-                fault => fault,
-            })
+        self.try_write(environment, ops).map_err(|fault| match fault {
+            EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => EmbeddedFault::Full { size: self.size },
+            fault => fault,
+        })
     }
 
     /// The whole batch, in one transaction.
-    fn try_write(
-        &self,
-        environment: &Environment,
-        ops: &[Op<'_>],
-    ) -> Result<Vec<Reply>, EmbeddedFault> {
+    fn try_write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
         let now = now();
         let mut transaction = environment.env.write_txn()?;
         let used_before = used(environment, &transaction)?;
         // Only minutes that are past as a whole: looking through the present one would cost more
         // than it frees.
-        sweep(
-            environment,
-            &mut transaction,
-            minute_of(now).saturating_sub(1),
-            now,
-            SWEEP,
-        )?;
+        sweep(environment, &mut transaction, minute_of(now).saturating_sub(1), now, SWEEP)?;
         let replies = ops
             .iter()
             .map(|op| apply(environment, &mut transaction, op, &self.key(op.key()), now))
@@ -201,23 +178,13 @@ fn apply(
             };
             let item = record.to_item(true);
             if let Some(expiry) = touch {
-                let renewed = Record {
-                    expires: expiry.at(now),
-                    value: &item.value,
-                    ..record
-                };
+                let renewed = Record { expires: expiry.at(now), value: &item.value, ..record };
                 store(environment, transaction, key, renewed)?;
             }
             let value = if body { item.value } else { Vec::new() };
             Ok(Reply::Item(crate::backend::Item { value, ..item }))
         }
-        Op::Store {
-            value,
-            flags,
-            expiry,
-            when,
-            ..
-        } => {
+        Op::Store { value, flags, expiry, when, .. } => {
             match (when, found) {
                 (When::Missing, Some(_)) => return Ok(Reply::Exists),
                 (When::Version(_), None) => return Ok(Reply::Missing),
@@ -228,12 +195,7 @@ fn apply(
             }
             let version = Version(transaction.id() as u64);
             let expires = expiry.at(now);
-            let record = Record {
-                version,
-                expires,
-                flags,
-                value,
-            };
+            let record = Record { version, expires, flags, value };
             store(environment, transaction, key, record)?;
             Ok(Reply::Stored(version))
         }
@@ -252,13 +214,7 @@ fn apply(
 fn sweep_alone(environment: &Environment) -> Result<usize, EmbeddedFault> {
     let mut transaction = environment.env.write_txn()?;
     let now = now();
-    let swept = sweep(
-        environment,
-        &mut transaction,
-        minute_of(now),
-        now,
-        SWEEP_FULL,
-    )?;
+    let swept = sweep(environment, &mut transaction, minute_of(now), now, SWEEP_FULL)?;
     transaction.commit()?;
     Ok(swept)
 }
@@ -287,9 +243,7 @@ fn sync_now_and_then(environment: &Environment, now: u64) -> Result<(), Embedded
 /// Whether freeing pages may help: the store, its map, or the disk is full.
 fn is_out_of_room(fault: &EmbeddedFault) -> bool {
     match fault {
-        EmbeddedFault::Full { .. } | EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => {
-            true
-        }
+        EmbeddedFault::Full { .. } | EmbeddedFault::Lmdb(heed::Error::Mdb(MdbError::MapFull)) => true,
         EmbeddedFault::Io(error) => error.kind() == ErrorKind::StorageFull,
         _ => false,
     }

@@ -54,15 +54,7 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn to_item(self, body: bool) -> Item {
-        Item {
-            value: if body {
-                self.value.to_vec()
-            } else {
-                Vec::new()
-            },
-            flags: self.flags,
-            version: self.version,
-        }
+        Item { value: if body { self.value.to_vec() } else { Vec::new() }, flags: self.flags, version: self.version }
     }
 }
 
@@ -93,12 +85,7 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let record = Record {
-            version: Version(7),
-            expires: 1_700_000_000_123,
-            flags: 17,
-            value: b"value",
-        };
+        let record = Record { version: Version(7), expires: 1_700_000_000_123, flags: 17, value: b"value" };
         let bytes = [&record.header()[..], record.value].concat();
         let read = Record::read(&bytes).unwrap();
         assert_eq!(read.expires, record.expires);
@@ -119,10 +106,7 @@ mod tests {
             assert!(minute < minute_of(expires + MINUTE), "{expires}");
         }
         assert!(index_key(255, b"z") < index_key(256, b"a"));
-        assert_eq!(
-            split_index_key(&index_key(9, b"key")),
-            Some((9, &b"key"[..]))
-        );
+        assert_eq!(split_index_key(&index_key(9, b"key")), Some((9, &b"key"[..])));
         assert_eq!(split_index_key(b"short"), None);
     }
 }

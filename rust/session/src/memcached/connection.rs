@@ -46,11 +46,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn open(
-        address: &str,
-        timeout: Duration,
-        wait: &mut dyn Wait,
-    ) -> Result<Connection, Fault> {
+    pub(super) fn open(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Connection, Fault> {
         Ok(Connection {
             socket: Socket::connect(address, timeout, wait)?,
             buffer: Vec::with_capacity(BUFFER),
@@ -129,12 +125,7 @@ impl Connection {
     }
 
     /// Sends requests. Nothing may be left of the answers to earlier ones.
-    pub(super) fn send(
-        &mut self,
-        request: &[u8],
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<(), Fault> {
+    pub(super) fn send(&mut self, request: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
         if !self.is_drained() {
             return Err(wire::out_of_step(&self.buffer[self.used..]));
         }
@@ -168,17 +159,10 @@ impl Connection {
     }
 
     /// The next line, without its end: where it lies in the buffer.
-    fn line(
-        &mut self,
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<std::ops::Range<usize>, Fault> {
+    fn line(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<std::ops::Range<usize>, Fault> {
         let mut searched = self.used;
         loop {
-            if let Some(found) = self.buffer[searched..]
-                .windows(2)
-                .position(|end| end == b"\r\n")
-            {
+            if let Some(found) = self.buffer[searched..].windows(2).position(|end| end == b"\r\n") {
                 let line = self.used..searched + found;
                 self.used = line.end + 2;
                 return Ok(line);
@@ -197,12 +181,7 @@ impl Connection {
     }
 
     /// A value and the line end after it.
-    fn value(
-        &mut self,
-        length: usize,
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<Vec<u8>, Fault> {
+    fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Vec<u8>, Fault> {
         let whole = length + 2;
         let here = whole.min(self.buffer.len() - self.used);
         let mut value = Vec::with_capacity(whole.min(AHEAD.max(here)));

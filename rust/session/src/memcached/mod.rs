@@ -95,10 +95,7 @@ impl Backend for Memcached {
             stopped |= group.is_interrupted();
             group.give_back();
         }
-        Ok(replies
-            .into_iter()
-            .map(|reply| reply.expect("every operation is in one group"))
-            .collect())
+        Ok(replies.into_iter().map(|reply| reply.expect("every operation is in one group")).collect())
     }
 }
 
@@ -116,12 +113,7 @@ impl Memcached {
 
     /// Sorts a batch by server, connects to the servers, and makes sure that they take what is to
     /// be sent. Nothing is written. Returns by when the rest is to be done.
-    fn assemble<'s>(
-        &'s self,
-        ops: &[Op<'_>],
-        groups: &mut Vec<Group<'s>>,
-        wait: &mut dyn Wait,
-    ) -> Result<Deadline> {
+    fn assemble<'s>(&'s self, ops: &[Op<'_>], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<Deadline> {
         for (index, op) in ops.iter().enumerate() {
             let group = self.group(op.key(), groups, wait)?;
             groups[group].members.push(index);
@@ -134,12 +126,7 @@ impl Memcached {
     }
 
     /// The group of the server that has a key: one of those there are, or a new one.
-    fn group<'s>(
-        &'s self,
-        key: &[u8],
-        groups: &mut Vec<Group<'s>>,
-        wait: &mut dyn Wait,
-    ) -> Result<usize> {
+    fn group<'s>(&'s self, key: &[u8], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<usize> {
         let mut first_error = None;
         for server in self.placement.walk(key) {
             let address = self.servers[server].address.as_str();
@@ -167,11 +154,7 @@ impl Memcached {
             return Err(error);
         }
         // Every server of the walk was found down lately. The key's own may be back.
-        let home = self
-            .placement
-            .walk(key)
-            .next()
-            .expect("a walk tries at least once");
+        let home = self.placement.walk(key).next().expect("a walk tries at least once");
         let address = self.servers[home].address.as_str();
         match self.lend(address, wait) {
             Ok((lent, kept)) => Ok(add_group(groups, address, lent, kept)),
@@ -203,13 +186,7 @@ impl Memcached {
 
     /// Learns what must be known of the server, and refuses a value that it would not take:
     /// memcached removes the old value before it finds the new one too large.
-    fn prepare(
-        &self,
-        group: &mut Group<'_>,
-        ops: &[Op<'_>],
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<()> {
+    fn prepare(&self, group: &mut Group<'_>, ops: &[Op<'_>], deadline: Deadline, wait: &mut dyn Wait) -> Result<()> {
         let members = || group.members.iter().map(|&index| &ops[index]);
         let mut prepared = group.lent.connection.prepare(members(), deadline, wait);
         if let Err(fault) = &prepared
@@ -235,11 +212,7 @@ impl Memcached {
                 if size > limit {
                     return Err(Kind::Session {
                         id: key.escape_ascii().to_string(),
-                        fault: SessionFault::TooLarge {
-                            size,
-                            limit,
-                            taker: format!("memcached {}", group.address),
-                        },
+                        fault: SessionFault::TooLarge { size, limit, taker: format!("memcached {}", group.address) },
                     }
                     .into());
                 }
@@ -283,24 +256,13 @@ impl Memcached {
         let Err(fault) = answered else {
             return;
         };
-        let harmless = group
-            .members
-            .iter()
-            .all(|&index| ops[index].is_repeatable());
-        if group.kept
-            && harmless
-            && is_dead_connection(&fault)
-            && !group.lent.connection.has_answered()
-        {
+        let harmless = group.members.iter().all(|&index| ops[index].is_repeatable());
+        if group.kept && harmless && is_dead_connection(&fault) && !group.lent.connection.has_answered() {
             group.kept = false;
             let deadline = Deadline::after(self.io_timeout);
             let repeated = self.connect(group.address, wait).and_then(|lent| {
                 group.lent = lent;
-                group.lent.connection.prepare(
-                    group.members.iter().map(|&index| &ops[index]),
-                    deadline,
-                    wait,
-                )?;
+                group.lent.connection.prepare(group.members.iter().map(|&index| &ops[index]), deadline, wait)?;
                 self.send(group, ops, deadline, wait)?;
                 read(group, ops, deadline, replies, wait)
             });
@@ -312,8 +274,7 @@ impl Memcached {
             return;
         };
         for &index in &group.members {
-            replies[index]
-                .get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
+            replies[index].get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
         }
     }
 
@@ -342,10 +303,7 @@ fn read(
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
     for (&index, &token) in group.members.iter().zip(&group.tokens) {
-        let reply = group
-            .lent
-            .connection
-            .answer(&ops[index], token, deadline, wait)?;
+        let reply = group.lent.connection.answer(&ops[index], token, deadline, wait)?;
         replies[index] = Some(Ok(reply));
     }
     Ok(())

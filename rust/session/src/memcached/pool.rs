@@ -35,11 +35,7 @@ struct Pool {
 
 impl Pool {
     fn new() -> Pool {
-        Pool {
-            process: getpid(),
-            kept: HashMap::new(),
-            dead: HashMap::new(),
-        }
+        Pool { process: getpid(), kept: HashMap::new(), dead: HashMap::new() }
     }
 }
 
@@ -59,10 +55,7 @@ fn with<T>(work: impl FnOnce(&mut Pool) -> T) -> Option<T> {
 pub(super) fn take(address: &str) -> Option<Lent> {
     with(|pool| {
         let connection = pool.kept.remove(address)?;
-        Some(Lent {
-            connection,
-            process: pool.process,
-        })
+        Some(Lent { connection, process: pool.process })
     })?
 }
 
@@ -76,10 +69,7 @@ pub(super) struct Lent {
 impl Lent {
     pub(super) fn new(connection: Connection) -> Lent {
         let process = getpid();
-        Lent {
-            connection,
-            process,
-        }
+        Lent { connection, process }
     }
 }
 
@@ -105,10 +95,5 @@ pub(super) fn mark_alive(address: &str) {
 
 /// Whether a server was found down a short while ago.
 pub(super) fn is_dead(address: &str) -> bool {
-    with(|pool| {
-        pool.dead
-            .get(address)
-            .is_some_and(|until| Instant::now() < *until)
-    })
-    .unwrap_or(false)
+    with(|pool| pool.dead.get(address).is_some_and(|until| Instant::now() < *until)).unwrap_or(false)
 }

@@ -19,8 +19,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
-    send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+    sockopt,
 };
 use rustix::process::getpid;
 
@@ -37,10 +37,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) fn after(total: Duration) -> Deadline {
-        Deadline {
-            at: Instant::now() + total,
-            total,
-        }
+        Deadline { at: Instant::now() + total, total }
     }
 
     fn left(&self) -> Duration {
@@ -58,11 +55,7 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Connects to `host:port`, `[ipv6]:port` or the path of a Unix socket.
-    pub(super) fn connect(
-        address: &str,
-        timeout: Duration,
-        wait: &mut dyn Wait,
-    ) -> Result<Socket, Fault> {
+    pub(super) fn connect(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Socket, Fault> {
         let deadline = Deadline::after(timeout);
         let fd = if address.starts_with('/') {
             connect_unix(address, deadline, wait)?
@@ -76,27 +69,16 @@ impl Socket {
     /// Whether the peer has neither closed nor sent anything that was not asked for.
     pub(super) fn is_quiet(&self) -> bool {
         let mut byte = [0_u8; 1];
-        let peeked = recv(
-            &self.fd,
-            &mut byte[..],
-            RecvFlags::PEEK | RecvFlags::DONTWAIT,
-        );
+        let peeked = recv(&self.fd, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Sends everything.
-    pub(super) fn send(
-        &self,
-        mut bytes: &[u8],
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<(), Fault> {
+    pub(super) fn send(&self, mut bytes: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
         while !bytes.is_empty() {
             match send(&self.fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(sent) => bytes = &bytes[sent..],
-                Err(Errno::AGAIN) => {
-                    ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?
-                }
+                Err(Errno::AGAIN) => ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?,
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),
             }
@@ -106,15 +88,9 @@ impl Socket {
 
     /// The first read of an exchange: waits in the kernel, for the whole of the exchange's time,
     /// where most of it is left.
-    pub(super) fn first(
-        &mut self,
-        into: &mut Vec<u8>,
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<(), Fault> {
+    pub(super) fn first(&mut self, into: &mut Vec<u8>, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
         if self.limit != deadline.total {
-            sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, Some(deadline.total))
-                .map_err(io_fault)?;
+            sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, Some(deadline.total)).map_err(io_fault)?;
             self.limit = deadline.total;
         }
         if deadline.left() < deadline.total.mul_f64(0.9) {
@@ -133,19 +109,12 @@ impl Socket {
     }
 
     /// Any further read: as many bytes as there are, at least one, within what is left of the time.
-    pub(super) fn more(
-        &mut self,
-        into: &mut Vec<u8>,
-        deadline: Deadline,
-        wait: &mut dyn Wait,
-    ) -> Result<(), Fault> {
+    pub(super) fn more(&mut self, into: &mut Vec<u8>, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
         loop {
             match recv(&self.fd, spare_capacity(into), RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Err(Fault::Closed),
                 Ok(_) => return Ok(()),
-                Err(Errno::AGAIN) => {
-                    ready(&self.fd, PollFlags::IN, deadline, Fault::Timeout, wait)?
-                }
+                Err(Errno::AGAIN) => ready(&self.fd, PollFlags::IN, deadline, Fault::Timeout, wait)?,
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),
             }
@@ -155,24 +124,12 @@ impl Socket {
 
 /// Each address that the name has gets an equal share of the time that the ones before it left.
 fn connect_tcp(address: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
-    let resolved: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .map_err(|error| Fault::Resolve(Arc::new(error)))?
-        .collect();
-    let mut last = Fault::Resolve(Arc::new(io::Error::new(
-        io::ErrorKind::NotFound,
-        "it has no address",
-    )));
+    let resolved: Vec<SocketAddr> =
+        address.to_socket_addrs().map_err(|error| Fault::Resolve(Arc::new(error)))?.collect();
+    let mut last = Fault::Resolve(Arc::new(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
     for (index, candidate) in resolved.iter().enumerate() {
         let share = deadline.left() / (resolved.len() - index) as u32;
-        match connect_to(
-            candidate,
-            Deadline {
-                at: Instant::now() + share,
-                ..deadline
-            },
-            wait,
-        ) {
+        match connect_to(candidate, Deadline { at: Instant::now() + share, ..deadline }, wait) {
             Ok(fd) => return Ok(fd),
             Err(Fault::Interrupted) => return Err(Fault::Interrupted),
             Err(fault) => last = fault,
@@ -181,11 +138,7 @@ fn connect_tcp(address: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result
     Err(last)
 }
 
-fn connect_to(
-    address: &SocketAddr,
-    deadline: Deadline,
-    wait: &mut dyn Wait,
-) -> Result<OwnedFd, Fault> {
+fn connect_to(address: &SocketAddr, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -199,9 +152,7 @@ fn connect_to(
         // blocking.
         Err(Errno::INPROGRESS | Errno::INTR) => {
             ready(&fd, PollFlags::OUT, deadline, Fault::ConnectTimeout, wait)?;
-            sockopt::socket_error(&fd)
-                .map_err(connect_fault)?
-                .map_err(connect_fault)?;
+            sockopt::socket_error(&fd).map_err(connect_fault)?.map_err(connect_fault)?;
         }
         Err(errno) => return Err(connect_fault(errno)),
     }
@@ -212,20 +163,13 @@ fn connect_to(
 /// A Unix socket is connected at once, or waits for a place in the listener's queue.
 fn connect_unix(path: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
     let address = SocketAddrUnix::new(path).map_err(connect_fault)?;
-    let fd = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(connect_fault)?;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map_err(connect_fault)?;
     loop {
         let left = deadline.left();
         if left.is_zero() {
             return Err(Fault::ConnectTimeout(deadline.total));
         }
-        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Send, Some(left))
-            .map_err(connect_fault)?;
+        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Send, Some(left)).map_err(connect_fault)?;
         match connect(&fd, &address) {
             Ok(()) => return Ok(fd),
             Err(Errno::AGAIN) => return Err(Fault::ConnectTimeout(deadline.total)),
@@ -244,10 +188,7 @@ fn ready(
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
     loop {
-        match poll(
-            &mut [PollFd::new(fd, events)],
-            Some(&timespec(deadline.left())),
-        ) {
+        match poll(&mut [PollFd::new(fd, events)], Some(&timespec(deadline.left()))) {
             Ok(0) => return Err(timeout(deadline.total)),
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => interrupted(wait)?,
@@ -261,11 +202,7 @@ fn ready(
 fn interrupted(wait: &mut dyn Wait) -> Result<(), Fault> {
     let process = getpid();
     wait.interrupted().map_err(|_| Fault::Interrupted)?;
-    if getpid() == process {
-        Ok(())
-    } else {
-        Err(Fault::Interrupted)
-    }
+    if getpid() == process { Ok(()) } else { Err(Fault::Interrupted) }
 }
 
 fn connect_fault(errno: Errno) -> Fault {

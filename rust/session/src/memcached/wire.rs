@@ -10,8 +10,8 @@
 //! ```
 
 use memcache::exp::{
-    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode,
-    SetOptions, build_delete, build_get, build_noop, build_set, parse_meta_result,
+    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode, SetOptions,
+    build_delete, build_get, build_noop, build_set, parse_meta_result,
 };
 
 use crate::backend::{Item, Op, Reply, Version, When};
@@ -28,12 +28,7 @@ pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
 }
 
 /// Appends the command of an operation. `key` is the operation's, with its namespace.
-pub(super) fn encode(
-    op: &Op<'_>,
-    key: &[u8],
-    token: u32,
-    request: &mut Vec<u8>,
-) -> Result<(), Fault> {
+pub(super) fn encode(op: &Op<'_>, key: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
     let opaque = Some(token.to_string().into_bytes());
     command(op, key, opaque)
         .and_then(|command| command.encode_into(request))
@@ -51,13 +46,7 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             options.opaque = opaque;
             build_get(key, &options)
         }
-        Op::Store {
-            value,
-            flags,
-            expiry,
-            when,
-            ..
-        } => {
+        Op::Store { value, flags, expiry, when, .. } => {
             let mut options = SetOptions::default();
             options.client_flags = Some(flags);
             options.ttl = Some(expiry.to_wire());
@@ -86,9 +75,7 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
         return Ok(None);
     }
     MetaResponse::parse_header(line).map_err(fault)?;
-    let length = line[3..]
-        .split(|&byte| byte == b' ')
-        .find(|token| !token.is_empty());
+    let length = line[3..].split(|&byte| byte == b' ').find(|token| !token.is_empty());
     length
         .and_then(|token| std::str::from_utf8(token).ok())
         .and_then(|token| token.parse().ok())
@@ -97,45 +84,34 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
 }
 
 /// Reads the answer to an operation.
-pub(super) fn decode(
-    op: &Op<'_>,
-    token: u32,
-    line: &[u8],
-    value: Option<Vec<u8>>,
-) -> Result<Reply, Fault> {
-    let answer = MetaResponse::parse_header(line)
-        .and_then(parse_meta_result)
-        .map_err(fault)?;
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+    let answer = MetaResponse::parse_header(line).and_then(parse_meta_result).map_err(fault)?;
     let repeated = answer.opaque.as_deref();
     // Some releases leave the token out where nothing was found.
-    if repeated != Some(token.to_string().as_bytes())
-        && !(repeated.is_none() && answer.rc == ReturnCode::En)
-    {
+    if repeated != Some(token.to_string().as_bytes()) && !(repeated.is_none() && answer.rc == ReturnCode::En) {
         return Err(out_of_step(line));
     }
     let version = || answer.cas.map(Version).ok_or_else(|| out_of_step(line));
     match (op, answer.rc) {
-        (Op::Get { body: true, .. }, ReturnCode::Va)
-        | (Op::Get { body: false, .. }, ReturnCode::Hd) => Ok(Reply::Item(Item {
-            value: value.unwrap_or_default(),
-            flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
-            version: version()?,
-        })),
+        (Op::Get { body: true, .. }, ReturnCode::Va) | (Op::Get { body: false, .. }, ReturnCode::Hd) => {
+            Ok(Reply::Item(Item {
+                value: value.unwrap_or_default(),
+                flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
+                version: version()?,
+            }))
+        }
         (Op::Store { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
         (Op::Delete { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
         (Op::Get { .. }, ReturnCode::En) => Ok(Reply::Missing),
         (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) => Ok(Reply::Missing),
-        (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex)
-        | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
+        (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex) | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
         _ => Err(out_of_step(line)),
     }
 }
 
 /// The command that shows whether a server speaks meta commands at all.
 pub(super) fn encode_probe(request: &mut Vec<u8>) -> Result<(), Fault> {
-    build_noop()
-        .encode_into(request)
-        .map_err(|error| Fault::Unsendable(error.to_string()))
+    build_noop().encode_into(request).map_err(|error| Fault::Unsendable(error.to_string()))
 }
 
 /// Reads the answer to the probe.
@@ -160,16 +136,10 @@ pub(super) enum Setting {
 /// Reads a line of the settings. A server that does not list them (a proxy) ends the list with an
 /// error line.
 pub(super) fn setting(line: &[u8]) -> Result<Setting, Fault> {
-    if line == b"END"
-        || [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"]
-            .iter()
-            .any(|word| line.starts_with(word))
-    {
+    if line == b"END" || [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"].iter().any(|word| line.starts_with(word)) {
         return Ok(Setting::End);
     }
-    let setting = line
-        .strip_prefix(b"STAT ")
-        .ok_or_else(|| out_of_step(line))?;
+    let setting = line.strip_prefix(b"STAT ").ok_or_else(|| out_of_step(line))?;
     let Some(number) = setting.strip_prefix(b"item_size_max ") else {
         return Ok(Setting::Other);
     };
@@ -202,49 +172,25 @@ mod tests {
     use super::*;
     use crate::expiry::Expiry;
 
-    const GET: Op<'_> = Op::Get {
-        key: b"k",
-        body: true,
-        touch: None,
-    };
-    const PEEK: Op<'_> = Op::Get {
-        key: b"k",
-        body: false,
-        touch: None,
-    };
-    const DELETE: Op<'_> = Op::Delete {
-        key: b"k",
-        version: Version(7),
-    };
+    const GET: Op<'_> = Op::Get { key: b"k", body: true, touch: None };
+    const PEEK: Op<'_> = Op::Get { key: b"k", body: false, touch: None };
+    const DELETE: Op<'_> = Op::Delete { key: b"k", version: Version(7) };
 
     fn store(when: When) -> Op<'static> {
         let expiry = Expiry::seconds(Some(60));
-        Op::Store {
-            key: b"k",
-            value: b"body",
-            flags: 1,
-            expiry,
-            when,
-        }
+        Op::Store { key: b"k", value: b"body", flags: 1, expiry, when }
     }
 
     #[test]
     fn commands() {
-        let sliding = Op::Get {
-            key: b"k",
-            body: true,
-            touch: Some(Expiry::seconds(Some(60))),
-        };
+        let sliding = Op::Get { key: b"k", body: true, touch: Some(Expiry::seconds(Some(60))) };
         for (op, expected) in [
             (GET, "mg ns:k v f c O5\r\n"),
             (PEEK, "mg ns:k f c O5\r\n"),
             (sliding, "mg ns:k v f c T60 O5\r\n"),
             (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
-            (
-                store(When::Version(Version(7))),
-                "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n",
-            ),
+            (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
             (DELETE, "md ns:k C7 O5\r\n"),
         ] {
             let mut request = Vec::new();
@@ -255,13 +201,7 @@ mod tests {
 
     #[test]
     fn answers() {
-        let found = |value: &[u8]| {
-            Reply::Item(Item {
-                value: value.to_vec(),
-                flags: 1,
-                version: Version(7),
-            })
-        };
+        let found = |value: &[u8]| Reply::Item(Item { value: value.to_vec(), flags: 1, version: Version(7) });
         let put = store(When::Always);
         for (op, line, expected) in [
             (GET, "VA 4 f1 c7 O5", found(b"body")),
@@ -276,14 +216,8 @@ mod tests {
             (DELETE, "NF O5", Reply::Missing),
             (DELETE, "EX O5", Reply::Exists),
         ] {
-            let value = value_length(line.as_bytes())
-                .unwrap()
-                .map(|_| b"body".to_vec());
-            assert_eq!(
-                decode(&op, 5, line.as_bytes(), value).unwrap(),
-                expected,
-                "{line}"
-            );
+            let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec());
+            assert_eq!(decode(&op, 5, line.as_bytes(), value).unwrap(), expected, "{line}");
         }
     }
 
@@ -314,46 +248,24 @@ mod tests {
 
     #[test]
     fn error_lines_are_told_apart() {
-        let told = |line: &str| {
-            decode(&GET, 5, line.as_bytes(), None)
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(
-            told("ERROR"),
-            "speaks no meta commands; memcached 1.6 or later is needed"
-        );
-        assert_eq!(
-            told("CLIENT_ERROR bad data chunk"),
-            "CLIENT_ERROR bad data chunk"
-        );
-        assert_eq!(
-            told("SERVER_ERROR out of memory storing object"),
-            "SERVER_ERROR out of memory storing object"
-        );
+        let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
+        assert_eq!(told("ERROR"), "speaks no meta commands; memcached 1.6 or later is needed");
+        assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
+        assert_eq!(told("SERVER_ERROR out of memory storing object"), "SERVER_ERROR out of memory storing object");
     }
 
     #[test]
     fn lengths_are_bounded() {
         assert_eq!(value_length(b"VA 12 f1").unwrap(), Some(12));
         assert_eq!(value_length(b"HD f1").unwrap(), None);
-        for line in [
-            "VA ",
-            "VA x",
-            "VA -1 f1",
-            "VA 1073741825 f1",
-            "VA 99999999999999999999 f1",
-        ] {
+        for line in ["VA ", "VA x", "VA -1 f1", "VA 1073741825 f1", "VA 99999999999999999999 f1"] {
             assert!(value_length(line.as_bytes()).is_err(), "{line}");
         }
     }
 
     #[test]
     fn settings() {
-        assert_eq!(
-            setting(b"STAT item_size_max 1048576").unwrap(),
-            Setting::ItemSizeMax(1_048_576)
-        );
+        assert_eq!(setting(b"STAT item_size_max 1048576").unwrap(), Setting::ItemSizeMax(1_048_576));
         assert_eq!(setting(b"STAT maxbytes 67108864").unwrap(), Setting::Other);
         assert_eq!(setting(b"END").unwrap(), Setting::End);
         assert_eq!(setting(b"ERROR").unwrap(), Setting::End);

@@ -35,11 +35,7 @@ impl Memcached {
         let port = port.to_string();
         let mut listen = vec!["-l", host, "-p", &port, "-U", "0"];
         listen.extend(arguments);
-        let address = if host.contains(':') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        };
+        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Memcached::spawn(&listen, address)
     }
 
@@ -53,11 +49,7 @@ impl Memcached {
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "root"]);
         }
-        let spawned = command
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+        let spawned = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = match spawned {
             Ok(child) => child,
             Err(error) if std::env::var_os("CI").is_some() => {
@@ -70,10 +62,7 @@ impl Memcached {
         };
         let mut memcached = Memcached { child, address };
         until("memcached accepts connections", || {
-            assert!(
-                memcached.child.try_wait().unwrap().is_none(),
-                "memcached ended"
-            );
+            assert!(memcached.child.try_wait().unwrap().is_none(), "memcached ended");
             memcached.connect().is_some()
         });
         Some(memcached)
@@ -81,13 +70,9 @@ impl Memcached {
 
     fn connect(&self) -> Option<Box<dyn ReadWrite>> {
         if self.address.starts_with('/') {
-            UnixStream::connect(&self.address)
-                .ok()
-                .map(|stream| Box::new(stream) as _)
+            UnixStream::connect(&self.address).ok().map(|stream| Box::new(stream) as _)
         } else {
-            TcpStream::connect(&self.address)
-                .ok()
-                .map(|stream| Box::new(stream) as _)
+            TcpStream::connect(&self.address).ok().map(|stream| Box::new(stream) as _)
         }
     }
 
@@ -95,9 +80,7 @@ impl Memcached {
     /// connection.
     pub fn raw(&self, commands: &str) -> String {
         let mut stream = self.connect().expect("a connection");
-        stream
-            .write_all(format!("{commands}quit\r\n").as_bytes())
-            .unwrap();
+        stream.write_all(format!("{commands}quit\r\n").as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         answer.escape_ascii().to_string()
@@ -157,11 +140,7 @@ impl<T: Read + Write> ReadWrite for T {}
 
 /// A port that nobody listens on.
 pub fn free_port(host: &str) -> u16 {
-    TcpListener::bind((host, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until something holds; fails when it does not within ten seconds.
@@ -175,13 +154,7 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// An embedded store's configuration in a directory of the test's own.
 pub fn embedded(dir: &Path, map_size: usize) -> Config {
-    Config {
-        servers: Target::Embedded {
-            dir: dir.to_owned(),
-            map_size,
-        },
-        ..Config::default()
-    }
+    Config { servers: Target::Embedded { dir: dir.to_owned(), map_size }, ..Config::default() }
 }
 
 pub fn id(text: &str) -> Id {
@@ -194,10 +167,7 @@ pub fn new_id() -> Id {
 
 /// `"a=1 b=2"`, frozen.
 pub fn frozen(text: &str) -> Vec<u8> {
-    let session: BTreeMap<&str, &str> = text
-        .split_whitespace()
-        .map(|pair| pair.split_once('=').unwrap())
-        .collect();
+    let session: BTreeMap<&str, &str> = text.split_whitespace().map(|pair| pair.split_once('=').unwrap()).collect();
     storable::to_vec(&session, &storable::Options::default()).unwrap()
 }
 
@@ -208,27 +178,18 @@ pub fn body(text: &str) -> Body {
 /// The opposite of [`frozen`].
 pub fn thawed(bytes: &[u8]) -> String {
     let session: BTreeMap<String, String> = storable::from_slice(bytes).unwrap();
-    let pairs: Vec<String> = session
-        .into_iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let pairs: Vec<String> = session.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(" ")
 }
 
 /// What is stored, thawed; `None` for no session.
 pub fn load(store: &mut Store, id: &Id) -> Option<String> {
-    store
-        .load(id, &mut NoWait)
-        .unwrap()
-        .map(|loaded| thawed(&loaded.body))
+    store.load(id, &mut NoWait).unwrap().map(|loaded| thawed(&loaded.body))
 }
 
 /// Reads a session that is there.
 pub fn loaded(store: &mut Store, id: &Id) -> Loaded {
-    store
-        .load(id, &mut NoWait)
-        .unwrap()
-        .expect("the session is there")
+    store.load(id, &mut NoWait).unwrap().expect("the session is there")
 }
 
 /// A store of `config` with one session in it.

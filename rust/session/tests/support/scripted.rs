@@ -67,15 +67,7 @@ impl Scripted {
                 }
             }
         });
-        Scripted {
-            address,
-            received,
-            current,
-            done,
-            ended,
-            go_on,
-            thread: Some(thread),
-        }
+        Scripted { address, received, current, done, ended, go_on, thread: Some(thread) }
     }
 
     /// The commands that came, values included.
@@ -85,9 +77,7 @@ impl Scripted {
 
     /// Waits until this many steps are done; the end of a connection counts as one.
     pub fn until_done(&self, steps: usize) {
-        super::until("the server has done its steps", || {
-            self.done.load(Ordering::SeqCst) >= steps
-        });
+        super::until("the server has done its steps", || self.done.load(Ordering::SeqCst) >= steps);
     }
 
     pub fn go_on(&self) {
@@ -105,10 +95,7 @@ impl Scripted {
 
     /// A configuration that soon gives up, for a server that will not answer.
     pub fn hasty(&self) -> Config {
-        Config {
-            io_timeout: Duration::from_millis(200),
-            ..self.config()
-        }
+        Config { io_timeout: Duration::from_millis(200), ..self.config() }
     }
 
     pub fn server(&self) -> Server {
@@ -133,13 +120,7 @@ impl Drop for Scripted {
     }
 }
 
-fn play(
-    mut stream: TcpStream,
-    steps: &[Step],
-    log: &Mutex<Vec<String>>,
-    awaited: &Receiver<()>,
-    done: &AtomicUsize,
-) {
+fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited: &Receiver<()>, done: &AtomicUsize) {
     let mut token = String::new();
     for step in steps {
         match step {
@@ -148,12 +129,8 @@ fn play(
                     let Some(command) = read_command(&mut stream) else {
                         return;
                     };
-                    if let Some(opaque) = command
-                        .lines()
-                        .next()
-                        .unwrap()
-                        .split(' ')
-                        .find(|token| token.starts_with('O'))
+                    if let Some(opaque) =
+                        command.lines().next().unwrap().split(' ').find(|token| token.starts_with('O'))
                     {
                         token = opaque.to_owned();
                     }
@@ -161,10 +138,7 @@ fn play(
                 }
             }
             Step::Say(words) => {
-                if stream
-                    .write_all(words.replace("{O}", &token).as_bytes())
-                    .is_err()
-                {
+                if stream.write_all(words.replace("{O}", &token).as_bytes()).is_err() {
                     return;
                 }
             }

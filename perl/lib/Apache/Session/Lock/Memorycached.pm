@@ -50,8 +50,9 @@ L<Apache::Session::Store::Memorycached> and Storable, which keep the changes of
 two requests that save one session; a value that depends on the one before, such
 as a counter, may lose one of two changes all the same.
 
-L<Apache::Session::Memorycached> refuses C<Transaction>. L<Apache::Session::Flex>
-does not, and with this lock manager it has no effect.
+So C<Transaction> is refused, by L<Apache::Session::Memorycached> and, with this lock
+manager, by L<Apache::Session::Flex>. In an object of another class that only uses
+L<Apache::Session::Memorycached/populate>, it has no effect.
 
 =head1 METHODS
 
@@ -59,7 +60,7 @@ does not, and with this lock manager it has no effect.
 
 =item new(CLASS, $session)
 
-A lock manager.
+A lock manager; C<$session> may be left out.
 
 =item acquire_read_lock($session), acquire_write_lock($session)
 
@@ -73,7 +74,13 @@ Each returns 1.
 
 =head1 ERRORS
 
-None.
+=over 4
+
+=item argument Transaction: not yet in this release
+
+C<new>: the session asks for locks, in its C<args>. Leave the argument out.
+
+=back
 
 =head1 SEE ALSO
 

@@ -51,8 +51,7 @@ C<missing> is C<die> by default, as in every other store. C<missing>, C<classes>
 C<max_depth> and C<max_size> are for that module's own serializer: with others, an
 unknown id always dies, and the serializer decides what it makes of the bytes.
 With C<< on_error => 'warn' >>, a session that can't be read warns, and is missing.
-Arguments that are not ours are passed over. So are, in this release,
-C<Transaction>, C<secret> and C<ketama_points>: sessions are I<not> encrypted.
+Arguments that are not ours are passed over; C<Transaction> is the lock manager's.
 
 =head1 METHODS
 

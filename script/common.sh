@@ -37,7 +37,7 @@ need_packages() {
 }
 
 need_cargo() {
-  command -v cargo >/dev/null || die "cargo is missing; install Rust 1.88 or later (rustup.rs tells how)"
+  command -v cargo >/dev/null || die "cargo is missing; install Rust 1.88 or later, with rustup or from your distribution"
 }
 
 # Debian's perl is the one that its mod_perl and its library packages are made for, whatever stands earlier in PATH.

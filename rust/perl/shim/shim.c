@@ -11,6 +11,7 @@ XS_INTERNAL(mc_method)
     SV *args[MC_MAX_ARGS];
     I32 given = items < MC_MAX_ARGS ? items : MC_MAX_ARGS;
     I32 i;
+    dSAVE_ERRNO; /* $! is the caller's; what goes wrong here is told in words */
 
     /* Copied, for a callback may move the stack. */
     for (i = 0; i < given; i++)
@@ -27,6 +28,7 @@ XS_INTERNAL(mc_method)
         if (outcome.end == MC_CROAK)
             SvREFCNT_inc_simple_void_NN(outcome.value);
     }
+    RESTORE_ERRNO;
     switch (outcome.end) {
     case MC_CROAK:
         croak_sv(sv_2mortal(outcome.value));

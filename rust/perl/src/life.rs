@@ -281,7 +281,8 @@ extern "C" fn mc_native_free(native: *mut c_void) {
 extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
     // SAFETY: what `attach` put there; the parent thread is the one that clones, so nothing else uses it.
     let original = unsafe { &*native.cast::<SharedSession>() };
-    let original = original.borrow();
+    // Null, where a signal handler starts a thread while this very session is read or saved.
+    let Ok(original) = original.try_borrow() else { return std::ptr::null_mut() };
     let copy = Session {
         options: original.options.clone(),
         known: original.known,

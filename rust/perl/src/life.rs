@@ -3,7 +3,7 @@
 //! It knows what was read and under which version, so that a save can tell what changed since. It holds no Perl data
 //! but its arguments; the session's hash stays where Apache::Session keeps it.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell, RefMut};
 use std::ffi::c_void;
 use std::rc::Rc;
 
@@ -250,6 +250,19 @@ impl Session {
     }
 }
 
+const BUSY: &str = "the session is being read or saved; it can't be used meanwhile";
+
+/// The session to look at; an error when this call came from a signal handler or a hook while the same session is at
+/// work.
+pub(crate) fn borrow(session: &SharedSession) -> Result<Ref<'_, Session>> {
+    session.try_borrow().map_err(|_| Error::text(BUSY))
+}
+
+/// The session to change it, as [`borrow`] gives it to be looked at.
+pub(crate) fn borrow_mut(session: &SharedSession) -> Result<RefMut<'_, Session>> {
+    session.try_borrow_mut().map_err(|_| Error::text(BUSY))
+}
+
 /// Whether a server, or the way to it, is at fault, and not the session or the caller.
 fn is_servers(error: &session::Error) -> bool {
     !(error.is_argument() || error.is_interrupted() || error.is_corrupt() || error.is_conflict() || error.is_exists())
@@ -257,30 +270,36 @@ fn is_servers(error: &session::Error) -> bool {
 
 /// Puts a session behind a Perl object.
 pub(crate) fn attach(perl: Perl, object: Scalar, session: &SharedSession) {
-    let native = Box::into_raw(Box::new(session.clone()));
-    // SAFETY: the object owns the pointer from here; the shim gives it to mc_native_free when the object goes.
-    unsafe { shim::mc_native_attach(perl.raw(), object.raw(), native.cast()) };
+    let native = Rc::into_raw(session.clone());
+    // SAFETY: the object owns this count from here; the shim gives it to mc_native_free when the object goes.
+    unsafe { shim::mc_native_attach(perl.raw(), object.raw(), native.cast_mut().cast()) };
 }
 
 /// The session behind a Perl object, if it has one.
 pub(crate) fn behind(object: Scalar) -> Option<SharedSession> {
-    let native = object.native().cast::<SharedSession>();
-    // SAFETY: null, or what `attach` put there, alive as long as the object.
-    unsafe { native.as_ref() }.cloned()
+    let native = object.native().cast::<RefCell<Session>>();
+    if native.is_null() {
+        return None;
+    }
+    // SAFETY: what `attach` put there, alive as long as the object; the result has a count of its own.
+    unsafe {
+        Rc::increment_strong_count(native);
+        Some(Rc::from_raw(native))
+    }
 }
 
 /// Called by the shim when an object goes.
 #[unsafe(no_mangle)]
 extern "C" fn mc_native_free(native: *mut c_void) {
-    // SAFETY: the pointer that `attach` made.
-    drop(unsafe { Box::from_raw(native.cast::<SharedSession>()) });
+    // SAFETY: the count that `attach` gave away.
+    drop(unsafe { Rc::from_raw(native.cast::<RefCell<Session>>()) });
 }
 
 /// Called by the shim when a thread starts: a copy for it, which shares nothing with the original.
 #[unsafe(no_mangle)]
 extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
     // SAFETY: what `attach` put there; the parent thread is the one that clones, so nothing else uses it.
-    let original = unsafe { &*native.cast::<SharedSession>() };
+    let original = unsafe { &*native.cast::<RefCell<Session>>() };
     // Null, where a signal handler starts a thread while this very session is read or saved.
     let Ok(original) = original.try_borrow() else { return std::ptr::null_mut() };
     let copy = Session {
@@ -292,5 +311,5 @@ extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
         base: original.base.clone(),
         store: None,
     };
-    Box::into_raw(Box::new(Rc::new(RefCell::new(copy)))).cast()
+    Rc::into_raw(Rc::new(RefCell::new(copy))).cast_mut().cast()
 }

@@ -10,13 +10,12 @@ use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::freeze::{Freeze, freeze};
 use crate::hash::Hash;
-use crate::life::{self, Session, SharedSession};
+use crate::life::{self, Session, SharedSession, borrow};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::shim;
 use crate::state::{self, Class, Sub};
 use crate::thaw::thaw;
-use crate::tie::borrow;
 
 /// Apache::Session's bits in `status`.
 pub(crate) const NEW: i64 = 1;
@@ -50,13 +49,23 @@ impl Object {
         let session = self.open(self.caller(), warnings)?;
         hash.set(perl, "object_store", store_object(perl, &session))?;
         hash.set(perl, "lock_manager", blessed(perl, Class::Lock))?;
-        for (key, name) in SUBS {
-            let sub = state::sub(perl, name).ok_or_else(|| Error::text(format!("{name:?} is not defined")))?;
-            // SAFETY: a sub is a scalar to perl.
-            let sub = unsafe { Scalar::from_raw(sub.cast()) };
-            hash.set(perl, key, perl.reference(sub))?;
+        for (key, sub) in SUBS {
+            hash.set(perl, key, reference_to_sub(perl, sub)?)?;
         }
         Ok(session)
+    }
+
+    /// A new object of our class for these arguments, with all that `populate` would give it, and the session behind it.
+    ///
+    /// Most of an object is the same for all, and is copied in one go.
+    pub(crate) fn create(perl: Perl, args: Owned, warnings: &mut Vec<String>) -> Result<(Owned, SharedSession)> {
+        let tied = blessed_hash(perl, state::template(perl, make_template)?, Class::Tie);
+        let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
+        object.hash.set(perl, "args", args)?;
+        let session = object.open(Caller::Tie, warnings)?;
+        object.hash.set(perl, "object_store", store_object(perl, &session))?;
+        life::attach(perl, object.hash.scalar(), &session);
+        Ok((tied, session))
     }
 
     /// A session with the arguments of this object.
@@ -129,6 +138,11 @@ impl Object {
             return Ok(());
         }
         self.hash.set(self.perl, "status", self.perl.integer(status))
+    }
+
+    /// Whether a save would find anything to do.
+    pub(crate) fn has_changes(self) -> bool {
+        self.status() & (NEW | MODIFIED | DELETED | LENT) != 0
     }
 
     /// Takes some bits out of the status and puts others in.
@@ -262,12 +276,40 @@ pub(crate) fn store_object(perl: Perl, session: &SharedSession) -> Owned {
     store
 }
 
-/// A new empty hash of this class.
-pub(crate) fn blessed(perl: Perl, class: Class) -> Owned {
-    let hash = perl.hash();
+/// What the objects of our class have in common.
+fn make_template(perl: Perl) -> Result<Owned> {
+    let template = perl.hash();
+    // SAFETY: a new hash, alive until it is returned.
+    let hash = unsafe { Hash::from_raw(template.scalar().raw().cast()) };
+    for key in ["args", "data", "serialized", "object_store"] {
+        hash.set(perl, key, perl.undef().copy(perl)?)?;
+    }
+    for key in ["lock", "status"] {
+        hash.set(perl, key, perl.integer(0))?;
+    }
+    hash.set(perl, "lock_manager", blessed(perl, Class::Lock))?;
+    for (key, sub) in SUBS {
+        hash.set(perl, key, reference_to_sub(perl, sub)?)?;
+    }
+    Ok(template)
+}
+
+fn reference_to_sub(perl: Perl, sub: Sub) -> Result<Owned> {
+    let code = state::sub(perl, sub).ok_or_else(|| Error::text(format!("{sub:?} is not defined")))?;
+    // SAFETY: a sub is a scalar to perl.
+    Ok(perl.reference(unsafe { Scalar::from_raw(code.cast()) }))
+}
+
+/// A reference to this new hash, as an object of the class.
+fn blessed_hash(perl: Perl, hash: Owned, class: Class) -> Owned {
     // SAFETY: a new hash and a live class.
     unsafe { shim::mc_bless(perl.raw(), hash.scalar().raw(), state::stash(perl, class)) };
     perl.reference_to(hash)
+}
+
+/// A new empty hash of this class.
+fn blessed(perl: Perl, class: Class) -> Owned {
+    blessed_hash(perl, perl.hash(), class)
 }
 
 /// A sub of Apache::Session that ours stands in front of.

@@ -8,12 +8,12 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-use libperl_sys::{CV, GV, HV, SV};
+use libperl_sys::{CV, GV, HV, SV, thx};
 use session::{Config, Store};
 use storable::Scratch;
 
 use crate::error::Result;
-use crate::perl::Perl;
+use crate::perl::{Owned, Perl};
 use crate::shim;
 
 /// A store that sessions with the same configuration share.
@@ -26,6 +26,8 @@ struct State {
     stashes: [Cell<*mut HV>; 3],
     /// The globs, not the subs: a sub may be redefined.
     globs: [Cell<*mut GV>; 4],
+    /// What new objects are copies of, and the subs that it was made with.
+    template: RefCell<Option<Template>>,
     /// For images on their way to Perl.
     buffer: Cell<Vec<u8>>,
     /// For readings under way.
@@ -111,6 +113,28 @@ pub(crate) fn sub(perl: Perl, sub: Sub) -> Option<*mut CV> {
     (!cv.is_null()).then_some(cv)
 }
 
+struct Template {
+    hash: *mut HV,
+    subs: [Option<*mut CV>; 4],
+}
+
+/// A copy of the template of objects, which `make` makes when there is none yet or a sub was redefined.
+pub(crate) fn template(perl: Perl, make: fn(Perl) -> Result<Owned>) -> Result<Owned> {
+    let subs = [Sub::Generate, Sub::Validate, Sub::Serialize, Sub::Unserialize].map(|name| sub(perl, name));
+    let mut slot = state(perl).template.borrow_mut();
+    let hash = match &*slot {
+        Some(template) if template.subs == subs => template.hash,
+        _ => {
+            // A former one is left behind: subs are not redefined often.
+            let hash = make(perl)?.into_raw().cast();
+            *slot = Some(Template { hash, subs });
+            hash
+        }
+    };
+    // SAFETY: a plain hash that only we have; the copy is new.
+    Ok(unsafe { Owned::from_raw(perl, thx::Perl_newHVhv(perl.raw(), hash).cast()) })
+}
+
 /// Lends the buffer for images, which keeps its memory from one use to the next.
 pub(crate) fn with_buffer<T>(perl: Perl, work: impl FnOnce(Vec<u8>) -> (Vec<u8>, T)) -> T {
     const KEPT: usize = 1 << 20;
@@ -140,6 +164,7 @@ fn state<'a>(perl: Perl) -> &'a State {
                 stores: RefCell::default(),
                 stashes: [const { Cell::new(ptr::null_mut()) }; 3],
                 globs: [const { Cell::new(ptr::null_mut()) }; 4],
+                template: RefCell::default(),
                 buffer: Cell::default(),
                 scratch: Cell::default(),
             }));

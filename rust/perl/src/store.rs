@@ -5,10 +5,10 @@ use session::{Body, Encoding, Principal};
 use crate::args::{Caller, Missing};
 use crate::call::{Call, Return};
 use crate::error::{Error, Result};
-use crate::life::{self, Known, SharedSession};
+use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
 use crate::object::{Object, Serializer, store_object};
 use crate::scalar::Scalar;
-use crate::tie::{DOES_NOT_EXIST, borrow, borrow_mut};
+use crate::tie::DOES_NOT_EXIST;
 
 /// `new CLASS, SESSION`
 pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {

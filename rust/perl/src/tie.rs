@@ -6,16 +6,13 @@ use crate::args::{Caller, Missing};
 use crate::call::{Call, Return};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::life::{self, Known, SharedSession};
-use crate::object::{self, CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
+use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
+use crate::object::{CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
 use crate::perl::Perl;
 use crate::scalar::Scalar;
-use crate::state::Class;
 
 /// Where a missing session dies, in Apache::Session's words.
 pub(crate) const DOES_NOT_EXIST: &str = "Object does not exist in the data store";
-
-const BUSY: &str = "the session is being read or saved; it can't be used meanwhile";
 
 /// `TIEHASH CLASS, ID, \%ARGS`: natively for our own class; one that inherits from it may have changed any step, and
 /// goes through Apache::Session's own.
@@ -32,15 +29,8 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
         }
         false => perl.reference_to(perl.hash()),
     };
-    let tied = object::blessed(perl, Class::Tie);
+    let (tied, session) = Object::create(perl, args, &mut call.warnings)?;
     let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
-    object.hash.set(perl, "args", args)?;
-    object.hash.set(perl, "lock", perl.integer(0))?;
-    object.hash.set(perl, "status", perl.integer(0))?;
-    object.hash.set(perl, "serialized", perl.undef().copy(perl)?)?;
-    let session = object.populate(&mut call.warnings)?;
-    life::attach(perl, object.hash.scalar(), &session);
-
     let opened = if id.is_defined() && id.is_true(perl)? {
         open_session(object, &session, id, &mut call.warnings)
     } else {
@@ -277,7 +267,7 @@ pub(crate) fn scalar(call: &mut Call<'_>) -> Result<Return> {
 /// `UNTIE`: saves, so that a failure is thrown where `untie` stands.
 pub(crate) fn untie(call: &mut Call<'_>) -> Result<Return> {
     let object = object_of(call)?;
-    if object.is_native() {
+    if object.has_changes() && object.is_native() {
         let session = session_of(object)?;
         save_session(object, &session, &mut call.warnings)?;
     }
@@ -289,6 +279,9 @@ pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
     let Ok(object) = object_of(call) else {
         return Ok(Return::Nothing);
     };
+    if !object.has_changes() && life::behind(object.hash.scalar()).is_some() {
+        return Ok(Return::Nothing);
+    }
     if !object.is_native() {
         // A session whose creation failed has nothing that could be saved.
         return match object.hash.get(call.perl, "object_store").is_some_and(Scalar::is_reference) {
@@ -397,14 +390,4 @@ fn object_of(call: &Call<'_>) -> Result<Object> {
 
 fn session_of(object: Object) -> Result<SharedSession> {
     object.session().ok_or_else(|| Error::text("the session has lost its store"))
-}
-
-/// The session to look at, as [`borrow_mut`] gives it to be changed.
-pub(crate) fn borrow(session: &SharedSession) -> Result<std::cell::Ref<'_, life::Session>> {
-    session.try_borrow().map_err(|_| Error::text(BUSY))
-}
-
-/// The session, unless this call came from a signal handler or a hook while the same session is at work.
-pub(crate) fn borrow_mut(session: &SharedSession) -> Result<std::cell::RefMut<'_, life::Session>> {
-    session.try_borrow_mut().map_err(|_| Error::text(BUSY))
 }

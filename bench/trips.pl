@@ -1,0 +1,55 @@
+# A session's load and save over memcached, held against bare round trips that
+# move the same bytes on the same kind of socket (DESIGN §9).
+
+use strict;
+use warnings;
+use lib 'bench/lib', 't/lib';
+
+use Apache::Session::Memorycached;
+use Bench::Bare;
+use Bench::Data qw(visitor login text);
+use Bench::Measure;
+use Bench::Server;
+use Bench::Session;
+use Bench::Topic;
+
+my $measure = Bench::Measure->new( quick => grep { $_ eq '--quick' } @ARGV );
+my $topic   = Bench::Topic->new('Sessions in memcached, against bare round trips');
+
+my %sockets = ( 'TCP' => memcached(), 'Unix socket' => memcached( socket => 1 ) );
+
+for my $session ( [ 'a visitor' => visitor() ], [ 'a login' => login() ], [ '100 KB of text' => text() ] ) {
+    my ( $name, $data ) = @$session;
+    for my $kind ( sort keys %sockets ) {
+        against_bare( $kind, $name, $data );
+    }
+}
+
+sub against_bare {
+    my ( $kind, $name, $data ) = @_;
+    my $server  = $sockets{$kind};
+    my $session = Bench::Session->new( 'Apache::Session::Memorycached', { servers => [ $server->address ] }, $data );
+    my $bare    = Bench::Bare->new( $server, $session->id );
+    my $where   = sprintf '%s, %s bytes, %s', $name, $bare->size, $kind;
+    $topic->row(
+        "tie + read + untie: $where",
+        'one round trip',
+        $measure->compare( time => $session->reading, $bare->getting ),
+        at_most => 1.10,
+    );
+    $topic->row(
+        "tie + change + untie: $where",
+        'two round trips',
+        $measure->compare( time => $session->changing, $bare->getting_setting ),
+        at_most => 1.10,
+    );
+    $session->check;
+    return;
+}
+
+$topic->note( 'Time. Both in one process, taking turns in blocks of 2 ms; a ratio is that of two neighbouring blocks. A round trip'
+      . ' is `syswrite` and `sysread` on a blocking socket without delay, an `mg`, or an `mg` and then an `ms`, of the'
+      . " session's size, and nothing is made of the answer. The server has one thread and a processor of its own. Between a request and its answer a"
+      . ' processor may fall asleep, and waking them is part of every round trip: the column "theirs" says how long they took'
+      . ' here.' );
+$topic->print;

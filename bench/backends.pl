@@ -14,7 +14,7 @@ use Bench::Topic;
 use Cache::Memcached::Fast;
 use File::Temp ();
 
-my $measure = Bench::Measure->new( quick => grep { $_ eq '--quick' } @ARGV );
+my $measure = Bench::Measure->from_arguments(@ARGV);
 my $topic   = Bench::Topic->new('Backends');
 
 my $tcp_server  = memcached();
@@ -33,7 +33,10 @@ sub session {
 my ( $get, $get_set ) = fast_client();
 
 for my $row (
-    [ 'embedded: tie + change + untie', 'ours in memcached, TCP', $embedded->changing, $tcp->changing, at_most => 1 / 3, words => '1/3' ],
+    [
+        'embedded: tie + change + untie', 'ours in memcached, TCP', $embedded->changing, $tcp->changing,
+        at_most => 1 / 3, words => '1/3'
+    ],
     [ 'embedded: tie + read + untie',      'ours in memcached, TCP', $embedded->reading, $tcp->reading ],
     [ 'Unix socket: tie + change + untie', 'ours in memcached, TCP', $unix->changing,    $tcp->changing ],
     [ 'Unix socket: tie + read + untie',   'ours in memcached, TCP', $unix->reading,     $tcp->reading ],
@@ -68,6 +71,8 @@ sub fast_client {
     );
 }
 
-$topic->note( 'Time, of the login; blocks of 2 ms, taking turns. The embedded store is in the directory for temporary files.'
-      . ' Cache::Memcached::Fast keeps no session: no ids, no versions, no merging, every set unconditional.' );
+$topic->note(<<'NOTE');
+Time, of the login; blocks of 2 ms, taking turns. The embedded store is in the directory for temporary files.
+Cache::Memcached::Fast is a client in C and keeps no sessions: no versions, no merging, each set unconditional.
+NOTE
 $topic->print;

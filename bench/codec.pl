@@ -10,9 +10,9 @@ use Bench::Measure;
 use Bench::Topic;
 use Sereal::Decoder qw(sereal_decode_with_object);
 use Sereal::Encoder qw(sereal_encode_with_object);
-use Storable ();
+use Storable        ();
 
-my $measure = Bench::Measure->new( quick => grep { $_ eq '--quick' } @ARGV );
+my $measure = Bench::Measure->from_arguments(@ARGV);
 my $topic   = Bench::Topic->new('Freezing and thawing, against Storable and Sereal');
 my $encoder = Sereal::Encoder->new;
 my $decoder = Sereal::Decoder->new;
@@ -52,7 +52,9 @@ sub compare {
     return;
 }
 
-$topic->note( 'CPU time. Blocks of 4 ms, taking turns; the ratio is how many times as fast ours is. Freezing gives the same'
-      . ' bytes as Storable, in its hash order. Sereal is used with its defaults, in its fastest way, with objects that are'
-      . ' kept. Thawing includes freeing what was thawed, which takes all three the same time.' );
+$topic->note(<<'NOTE');
+CPU time. Blocks of 4 ms, taking turns; the ratio is how many times as fast ours is. Freezing gives the same bytes as
+Storable, in its hash order, which is made sure of before. Sereal is used with its defaults and in its fastest way: its
+functions, on objects that are kept. Thawing includes freeing what was thawed, the same work for all three.
+NOTE
 $topic->print;

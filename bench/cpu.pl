@@ -14,7 +14,7 @@ use Bench::Session;
 use Bench::Topic;
 use Cache::Memcached;
 
-my $measure = Bench::Measure->new( quick => grep { $_ eq '--quick' } @ARGV );
+my $measure = Bench::Measure->from_arguments(@ARGV);
 my $topic   = Bench::Topic->new('CPU of sessions in memcached, against Apache::Session::Memcached');
 
 my $server  = memcached();
@@ -23,7 +23,7 @@ my $address = $server->address;
 for my $session ( [ 'a visitor' => visitor() ], [ 'a login' => login() ] ) {
     my ( $name, $data ) = @$session;
     my $ours   = Bench::Session->new( 'Apache::Session::Memorycached', { servers => [$address] }, $data );
-    my $theirs = Bench::Session->new( 'Apache::Session::Memcached',    { Servers => [$address] }, $data );
+    my $theirs = Bench::Session->new( 'Apache::Session::Memcached', { Servers => [$address] }, $data );
     my $size   = length $server->item( $ours->id )->{value};
 
     # The measured processes are forked from this one, and this client would use its parent's socket there.
@@ -43,6 +43,8 @@ sub compare {
     return;
 }
 
-$topic->note( 'Over TCP. Each round is a process of its own for each of the'
-      . ' two, in turn, with enough operations for a second of CPU: the kernel tells user from system time by sampling.' );
+$topic->note(<<'NOTE');
+Over TCP. In each round, each of the two works in a process of its own, for a second of CPU: the kernel tells user from
+system time by sampling, so less would say little.
+NOTE
 $topic->print;

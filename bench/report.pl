@@ -7,11 +7,11 @@ use warnings;
 use lib 'bench/lib';
 
 use Bench::Machine qw(facts);
-use JSON::PP ();
-use POSIX    qw(strftime);
+use JSON::PP       ();
+use POSIX          qw(strftime);
 
 my $quick  = grep { $_ eq '--quick' } @ARGV;
-my @topics = map { JSON::PP->new->decode($_) } <STDIN>;
+my @topics = map  { JSON::PP->new->decode($_) } <STDIN>;
 
 print "# How fast it is\n\n";
 print 'Written by `script/bench` on ', strftime( '%Y-%m-%d', gmtime ), $quick ? ', in a quick run' : '', ". All ratios";
@@ -26,7 +26,7 @@ sub print_summary {
     my @bound   = grep { defined $_->{holds} } @_;
     my @failing = grep { !$_->{holds} } @bound;
     printf "**%d of %d bounds hold.**", @bound - @failing, scalar @bound;
-    print @failing ? " These do not:\n\n" : "\n";
+    print @failing ? ' These do not:' : '', "\n\n";
     printf "- %s, against %s: %s, must be %s\n", @$_{qw(what against)}, ratio($_), must_be($_) for @failing;
     print "\n" if @failing;
     return;
@@ -36,14 +36,16 @@ sub print_topic {
     my ($topic) = @_;
     print "## $topic->{title}\n\n";
     print_row( 'what', 'against', 'ours', 'theirs', 'ratio', 'must be', 'holds' );
-    print_row( '---', '---', '---:', '---:', '---:', '---', '---' );
+    print_row( '---',  '---',     '---:', '---:',   '---:',  '---',     '---' );
     for my $row ( @{ $topic->{rows} } ) {
         my $holds = !defined $row->{holds} ? '' : $row->{holds} ? 'yes' : '**no**';
-        print_row( $row->{what}, $row->{against}, duration( $row->{ours} ), duration( $row->{theirs} ),
-            ratio($row), must_be($row), $holds );
+        print_row(
+            $row->{what}, $row->{against}, duration( $row->{ours} ), duration( $row->{theirs} ),
+            ratio($row),  must_be($row),   $holds
+        );
     }
     print "\n";
-    print "$_\n\n" for @{ $topic->{notes} };
+    print "$_\n" for @{ $topic->{notes} };
     return;
 }
 

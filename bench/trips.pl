@@ -13,7 +13,7 @@ use Bench::Server;
 use Bench::Session;
 use Bench::Topic;
 
-my $measure = Bench::Measure->new( quick => grep { $_ eq '--quick' } @ARGV );
+my $measure = Bench::Measure->from_arguments(@ARGV);
 my $topic   = Bench::Topic->new('Sessions in memcached, against bare round trips');
 
 my %sockets = ( 'TCP' => memcached(), 'Unix socket' => memcached( socket => 1 ) );
@@ -47,9 +47,11 @@ sub against_bare {
     return;
 }
 
-$topic->note( 'Time. Both in one process, taking turns in blocks of 2 ms; a ratio is that of two neighbouring blocks. A round trip'
-      . ' is `syswrite` and `sysread` on a blocking socket without delay, an `mg`, or an `mg` and then an `ms`, of the'
-      . " session's size, and nothing is made of the answer. The server has one thread and a processor of its own. Between a request and its answer a"
-      . ' processor may fall asleep, and waking them is part of every round trip: the column "theirs" says how long they took'
-      . ' here.' );
+$topic->note(<<'NOTE');
+Time. Both in one process, taking turns in blocks of 2 ms; a ratio is that of two neighbouring blocks. A round trip is
+`syswrite` and `sysread` on a blocking socket without delay: an `mg`, or an `mg` and then an `ms`, of the session's size.
+Nothing is made of the answers. The server has one thread, and a processor of its own where there are two. While one side
+works, the other's processor falls asleep, and waking it is part of every round trip; the column "theirs" says how long
+they took here.
+NOTE
 $topic->print;

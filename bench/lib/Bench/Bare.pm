@@ -23,8 +23,8 @@ sub new {
     my $key   = 'b' x length $id;
     $server->set( $key, $value, flags => 1 );
     my $self = bless { socket => connection( $server->address ), size => length $value }, $class;
-    $self->{get} = "mg $key v f c O1\r\n";
-    $self->{set} = "ms $key $self->{size} c F1 T0 O2\r\n$value\r\n";
+    $self->{get}        = "mg $key v f c O1\r\n";
+    $self->{set}        = "ms $key $self->{size} c F1 T0 O2\r\n$value\r\n";
     $self->{get_answer} = "VA $self->{size} f1 c1 O1\r\n$value\r\n";
     return $self;
 }

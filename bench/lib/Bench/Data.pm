@@ -13,9 +13,9 @@ our @EXPORT_OK = qw(shapes visitor login text);
 
 sub shapes {
     return (
-        { name => 'a login',             data => login() },
-        { name => '1,000 integers',      data => { numbers => [ 1 .. 1_000 ] } },
-        { name => '100 KB of text',      data => text() },
+        { name => 'a login',               data => login() },
+        { name => '1,000 integers',        data => { numbers => [ 1 .. 1_000 ] } },
+        { name => '100 KB of text',        data => text() },
         { name => 'a tree of 255 objects', data => tree(7) },
     );
 }

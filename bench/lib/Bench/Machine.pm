@@ -20,24 +20,25 @@ my @MODULES = qw(
 );
 
 sub facts {
-    my @cpuinfo = lines('/proc/cpuinfo');
-    my $count   = grep { /^processor\s*:/ } @cpuinfo;
-    my ($model) = map { /^model name\s*:\s*(.*)/ } @cpuinfo;
-    my ($load) = map { ( split / / )[0] } lines('/proc/loadavg');
+    my @cpuinfo     = lines('/proc/cpuinfo');
+    my $count       = grep { /^processor\s*:/ } @cpuinfo;
+    my ($model)     = map  { /^model name\s*:\s*(.*)/ } @cpuinfo;
+    my ($load)      = map  { ( split / / )[0] } lines('/proc/loadavg');
     my ($memcached) = `memcached -V` =~ /([\d.]+)/;
     return (
         [ 'processors',                      join( ' x ', $count || 'unknown', $model // $Config{archname} ) ],
-        [ 'load average when this was over', $load      // 'unknown' ],
-        [ 'kernel',                          ( POSIX::uname() )[0] . ' ' . ( POSIX::uname() )[2] =~ s/^(\d+\.\d+).*/$1/r ],
-        [ 'perl',                            sprintf '%vd', $^V ],
-        [ 'memcached',                       $memcached // 'unknown' ],
+        [ 'load average when this was over', $load // 'unknown' ],
+        [ 'kernel',    ( POSIX::uname() )[0] . ' ' . ( POSIX::uname() )[2] =~ s/^(\d+\.\d+).*/$1/r ],
+        [ 'perl',      sprintf '%vd', $^V ],
+        [ 'memcached', $memcached // 'unknown' ],
         map { [ $_ => version($_) ] } @MODULES,
     );
 }
 
 sub version {
     my ($module) = @_;
-    return eval "require $module; $module->VERSION" // 'unknown';
+    ( my $file = "$module.pm" ) =~ s{::}{/}g;
+    return eval { require $file; $module->VERSION } // 'unknown';
 }
 
 sub lines {

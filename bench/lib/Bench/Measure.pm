@@ -3,7 +3,7 @@ package Bench::Measure;
 # How long one piece of work takes beside another, on a machine that has other
 # things to do.
 #
-#     my $measure = Bench::Measure->new( quick => 0 );
+#     my $measure = Bench::Measure->from_arguments(@ARGV);    # --quick: fewer rounds
 #     my $compared = $measure->compare( time => $ours, $theirs );
 #     $compared->{ours}      # the median of a single operation, in seconds
 #     $compared->{ratios}    # ours / theirs, a number for each round
@@ -33,9 +33,10 @@ my %CLOCKS = (
 my $SPLIT       = { block => 1.0, rounds => 9 };
 my $SPLIT_QUICK = { block => 0.4, rounds => 3 };
 
-sub new {
-    my ( $class, %option ) = @_;
-    return bless { quick => $option{quick} }, $class;
+sub from_arguments {
+    my ( $class, @arguments ) = @_;
+    my $quick = grep { $_ eq '--quick' } @arguments;
+    return bless { quick => $quick }, $class;
 }
 
 sub compare {
@@ -93,9 +94,9 @@ sub quantile {
 sub split_cpu {
     my ( $block, $work ) = @_;
     my $child = in_fork {
-        my $count = count_for( { id => CLOCK_PROCESS_CPUTIME_ID, block => $block }, $work );
-        my $time  = clock_gettime(CLOCK_MONOTONIC);
-        my $cpu   = clock_gettime(CLOCK_PROCESS_CPUTIME_ID);
+        my $count  = count_for( { id => CLOCK_PROCESS_CPUTIME_ID, block => $block }, $work );
+        my $time   = clock_gettime(CLOCK_MONOTONIC);
+        my $cpu    = clock_gettime(CLOCK_PROCESS_CPUTIME_ID);
         my ($user) = times;
         $work->($count);
         $user = (times)[0] - $user;

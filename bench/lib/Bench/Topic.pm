@@ -6,7 +6,7 @@ package Bench::Topic;
 #     my $topic = Bench::Topic->new('Round trips');
 #     $topic->row( 'tie + read + untie', 'a bare round trip', $compared, at_most => 1.10 );
 #     $topic->row( 'nfreeze', 'Storable', $compared, at_least => 4 );
-#     $topic->note('Both on the same server.');
+#     $topic->note("How it was measured.\n");
 #     $topic->print;
 #
 # `at_most` bounds ours / theirs; `at_least` bounds theirs / ours, which is how
@@ -17,7 +17,7 @@ use strict;
 use warnings;
 
 use Bench::Measure qw(quantile);
-use JSON::PP ();
+use JSON::PP       ();
 
 sub new {
     my ( $class, $title ) = @_;

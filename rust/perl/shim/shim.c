@@ -398,14 +398,44 @@ SV *mc_new_reference(pTHX)
     return newSV_type(SVt_IV);
 }
 
-SV *mc_new_array(pTHX)
+/* Records rather than tables: beyond this, perl's own choices fit. */
+#define MC_MANY_KEYS 1000
+
+/* An empty array with room for that many elements. */
+SV *mc_new_array(pTHX_ STRLEN elements)
 {
-    return newSV_type(SVt_PVAV);
+    SV *sv = newSV_type(SVt_PVAV);
+    if (elements) {
+        AV *av = (AV *)sv;
+        SV **array;
+        Newx(array, elements, SV *);
+        AvALLOC(av) = AvARRAY(av) = array;
+        AvMAX(av) = (SSize_t)elements - 1;
+    }
+    return sv;
 }
 
-SV *mc_new_hash(pTHX)
+/* An empty hash with room for that many keys. As hv_ksplit makes it, but for two things. That takes memory that calloc
+   clears, and glibc's calloc never takes the array that the last session gave back, and tidies all free memory instead;
+   and from perl 5.36 on it gives a hash of more than 42 keys copies of them, where sessions have the same keys again
+   and again. */
+SV *mc_new_hash(pTHX_ STRLEN keys)
 {
-    return newSV_type(SVt_PVHV);
+    SV *sv = newSV_type(SVt_PVHV);
+    HV *hv = (HV *)sv;
+    if (keys > MC_MANY_KEYS) {
+        hv_ksplit(hv, (IV)keys);
+    } else if (keys) {
+        STRLEN buckets = HvMAX(hv) + 1;
+        char *array;
+        while (buckets < keys + keys / 2)
+            buckets *= 2;
+        Newx(array, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+        Zero(array, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+        HvARRAY(hv) = (HE **)array;
+        HvMAX(hv) = buckets - 1;
+    }
+    return sv;
 }
 
 /* ---- macros as functions -------------------------------------------------------------------------------------------- */

@@ -72,7 +72,6 @@ pub(crate) struct Options {
     pub(crate) update_only: bool,
     pub(crate) missing: Missing,
     pub(crate) on_error: OnError,
-    pub(crate) limits: storable::Limits,
 }
 
 impl Options {
@@ -85,7 +84,6 @@ impl Options {
             update_only: false,
             missing: if caller == Caller::Tie { Missing::Empty } else { Missing::Die },
             on_error: OnError::Die,
-            limits: storable::Limits::default(),
         };
         // `ttl` is another name for `timeout` and wins, wherever it stands in the hash.
         let mut ttl = None;
@@ -144,12 +142,12 @@ impl Options {
                 }
                 "max_depth" => {
                     if let Some(depth) = argument.count()? {
-                        options.limits.max_depth = depth;
+                        options.config.limits.max_depth = depth;
                     }
                 }
                 "max_size" => {
                     if let Some(size) = argument.count()? {
-                        options.limits.max_size = size;
+                        options.config.limits.max_size = size;
                     }
                 }
                 // Elsewhere, Transaction is the lock manager's business, and that may be another's.

@@ -95,6 +95,13 @@ impl Session {
         Ok(false)
     }
 
+    /// Reading a session with `sliding` renewed it on the servers: renews its principal's record, too.
+    pub(crate) fn renew_record(&mut self, perl: Perl, principal: &Principal, warnings: &mut Vec<String>) -> Result<()> {
+        let renewed = self.with_store(perl, |store, _, wait| store.renew_record(principal, wait));
+        self.forgive(renewed, warnings)?;
+        Ok(())
+    }
+
     /// What was last read or written.
     pub(crate) fn base(&self) -> Option<&Loaded> {
         self.base.as_ref()
@@ -187,7 +194,7 @@ impl Session {
     pub(crate) fn differs(&self, id: &Id, body: &[u8]) -> Result<bool> {
         match &self.base {
             Some(base) if base.encoding == Encoding::Storable => {
-                let same = storable::same(&base.body, body, &self.options.limits)
+                let same = storable::same(&base.body, body, &self.options.config.limits)
                     .map_err(|error| Error::Storable(error).in_session(id))?;
                 Ok(!same)
             }

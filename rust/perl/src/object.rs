@@ -233,7 +233,7 @@ impl Object {
                 Some(canonical) => canonical.is_true(self.perl)?,
                 None => false,
             },
-            max_depth: borrow(session)?.options.limits.max_depth,
+            max_depth: borrow(session)?.options.config.limits.max_depth,
         };
         freeze(self.perl, self.data()?.scalar(), &how, Vec::with_capacity(1024)).map_err(|error| error.in_session(id))
     }

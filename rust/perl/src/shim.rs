@@ -83,8 +83,8 @@ unsafe extern "C" {
     pub(crate) fn mc_new_string(perl: *mut PerlInterpreter, bytes: *const c_char, len: usize, flags: u32) -> *mut SV;
     pub(crate) fn mc_new_integer(perl: *mut PerlInterpreter, value: IV) -> *mut SV;
     pub(crate) fn mc_new_reference(perl: *mut PerlInterpreter) -> *mut SV;
-    pub(crate) fn mc_new_array(perl: *mut PerlInterpreter) -> *mut SV;
-    pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter) -> *mut SV;
+    pub(crate) fn mc_new_array(perl: *mut PerlInterpreter, elements: usize) -> *mut SV;
+    pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter, keys: usize) -> *mut SV;
 
     pub(crate) fn mc_bless(perl: *mut PerlInterpreter, sv: *mut SV, stash: *mut HV);
     pub(crate) fn mc_glob_sub(glob: *mut GV) -> *mut CV;

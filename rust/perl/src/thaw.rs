@@ -35,8 +35,17 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes)
         Ok(root) => builder.finish(unsafe { Owned::from_raw(perl, root) }),
         Err(error) => {
             builder.release()?;
-            Err(builder.failure.take().unwrap_or(error))
+            Err(builder.failure.take().unwrap_or(*error))
         }
+    }
+}
+
+/// What a step of the reading comes to. The error has a box of its own, so that the result fits in registers.
+type Built<T> = std::result::Result<T, Box<Error>>;
+
+impl From<storable::Error> for Box<Error> {
+    fn from(error: storable::Error) -> Box<Error> {
+        Box::new(error.into())
     }
 }
 
@@ -85,29 +94,30 @@ impl Builder<'_> {
         unsafe { shim::mc_new_string(self.perl.raw(), bytes.as_ptr().cast(), bytes.len(), flags) }
     }
 
-    fn check_utf8(&self, bytes: &[u8], what: &str) -> Result<()> {
+    fn check_utf8(&self, bytes: &[u8], what: &str) -> Built<()> {
         // SAFETY: looks at `bytes.len()` bytes.
         if bytes.is_ascii() || unsafe { shim::mc_is_utf8(bytes.as_ptr().cast(), bytes.len()) != 0 } {
             return Ok(());
         }
         // Every string that the reader hands out lies in the image.
         let at = bytes.as_ptr().addr() - self.image.as_ptr().addr();
-        Err(Error::text(format!("not a Storable value at byte {at}: expected {what} in UTF-8, found other bytes")))
+        Err(Error::text(format!("not a Storable value at byte {at}: expected {what} in UTF-8, found other bytes"))
+            .into())
     }
 }
 
 impl Build for Builder<'_> {
     type Node = *mut SV;
     type Class = *mut HV;
-    type Error = Error;
+    type Error = Box<Error>;
 
     #[inline]
-    fn undef(&mut self) -> Result<*mut SV> {
+    fn undef(&mut self) -> Built<*mut SV> {
         // SAFETY: allocates.
         Ok(unsafe { thx::Perl_newSV(self.perl.raw(), 0) })
     }
 
-    fn immortal(&mut self, which: Immortal) -> Result<*mut SV> {
+    fn immortal(&mut self, which: Immortal) -> Built<*mut SV> {
         // SAFETY: the immortals of the interpreter; their counts don't matter.
         Ok(unsafe {
             match which {
@@ -119,7 +129,7 @@ impl Build for Builder<'_> {
         })
     }
 
-    fn boolean(&mut self, value: bool) -> Result<*mut SV> {
+    fn boolean(&mut self, value: bool) -> Built<*mut SV> {
         // SAFETY: copies an immortal, which keeps it a boolean where perl has them.
         Ok(unsafe {
             let immortal = if value { shim::mc_yes(self.perl.raw()) } else { shim::mc_no(self.perl.raw()) };
@@ -128,28 +138,28 @@ impl Build for Builder<'_> {
     }
 
     #[inline]
-    fn integer(&mut self, value: i64) -> Result<*mut SV> {
+    fn integer(&mut self, value: i64) -> Built<*mut SV> {
         // SAFETY: allocates.
         Ok(unsafe { shim::mc_new_integer(self.perl.raw(), value as sys::IV) })
     }
 
     #[inline]
-    fn double(&mut self, value: f64) -> Result<*mut SV> {
+    fn double(&mut self, value: f64) -> Built<*mut SV> {
         // SAFETY: allocates.
         Ok(unsafe { thx::Perl_newSVnv(self.perl.raw(), value) })
     }
 
     #[inline]
-    fn bytes(&mut self, bytes: &[u8]) -> Result<*mut SV> {
+    fn bytes(&mut self, bytes: &[u8]) -> Built<*mut SV> {
         Ok(self.string(bytes, 0))
     }
 
-    fn text(&mut self, utf8: &[u8]) -> Result<*mut SV> {
+    fn text(&mut self, utf8: &[u8]) -> Built<*mut SV> {
         self.check_utf8(utf8, "a string")?;
         Ok(self.string(utf8, sys::SVf_UTF8))
     }
 
-    fn vstring(&mut self, node: *mut SV, source: &[u8]) -> Result<()> {
+    fn vstring(&mut self, node: *mut SV, source: &[u8]) -> Built<()> {
         // SAFETY: the magic gets a copy of the literal.
         unsafe {
             let how = i32::from(b'V');
@@ -166,18 +176,13 @@ impl Build for Builder<'_> {
         Ok(())
     }
 
-    fn array(&mut self, len: usize) -> Result<*mut SV> {
-        // SAFETY: allocates.
-        let array = unsafe { shim::mc_new_array(self.perl.raw()) };
-        if len > 0 {
-            // SAFETY: reserves; the reader has checked len against the image.
-            unsafe { thx::Perl_av_extend(self.perl.raw(), array.cast(), len as isize - 1) };
-        }
-        Ok(array)
+    fn array(&mut self, len: usize) -> Built<*mut SV> {
+        // SAFETY: allocates; the reader has checked len against the image.
+        Ok(unsafe { shim::mc_new_array(self.perl.raw(), len) })
     }
 
     #[inline]
-    fn push(&mut self, array: *mut SV, element: *mut SV) -> Result<()> {
+    fn push(&mut self, array: *mut SV, element: *mut SV) -> Built<()> {
         let element = if element == self.undef {
             ptr::null_mut() // an element that does not exist
         } else if element == self.placeholder {
@@ -194,13 +199,9 @@ impl Build for Builder<'_> {
         Ok(())
     }
 
-    fn hash(&mut self, len: usize, flags: HashFlags) -> Result<*mut SV> {
-        // SAFETY: allocates.
-        let hash = unsafe { shim::mc_new_hash(self.perl.raw()) };
-        if len > 7 {
-            // SAFETY: reserves; the reader has checked len against the image.
-            unsafe { thx::Perl_hv_ksplit(self.perl.raw(), hash.cast(), len as sys::IV) };
-        }
+    fn hash(&mut self, len: usize, flags: HashFlags) -> Built<*mut SV> {
+        // SAFETY: allocates; the reader has checked len against the image.
+        let hash = unsafe { shim::mc_new_hash(self.perl.raw(), len) };
         if flags.restricted {
             self.restricted.push(hash.cast());
         }
@@ -208,7 +209,7 @@ impl Build for Builder<'_> {
     }
 
     #[inline]
-    fn insert(&mut self, hash: *mut SV, key: &[u8], flags: KeyFlags, value: *mut SV) -> Result<()> {
+    fn insert(&mut self, hash: *mut SV, key: &[u8], flags: KeyFlags, value: *mut SV) -> Built<()> {
         let mut how = 0;
         let mut value = value;
         if flags != KeyFlags::NONE {
@@ -255,13 +256,13 @@ impl Build for Builder<'_> {
         Ok(())
     }
 
-    fn reference(&mut self) -> Result<*mut SV> {
+    fn reference(&mut self) -> Built<*mut SV> {
         // SAFETY: allocates.
         Ok(unsafe { shim::mc_new_reference(self.perl.raw()) })
     }
 
     #[inline]
-    fn point(&mut self, reference: *mut SV, target: *mut SV, kind: RefKind) -> Result<()> {
+    fn point(&mut self, reference: *mut SV, target: *mut SV, kind: RefKind) -> Built<()> {
         // SAFETY: `reference` is an SVt_IV or was blessed into a body that can hold one; it is empty.
         unsafe {
             (*reference).sv_u.svu_rv = target;
@@ -273,25 +274,27 @@ impl Build for Builder<'_> {
         Ok(())
     }
 
-    fn class(&mut self, name: &[u8]) -> Result<*mut HV> {
+    fn class(&mut self, name: &[u8]) -> Built<*mut HV> {
         self.classes.allow(self.perl, name)?;
         self.check_utf8(name, "a class name")?;
         let stash = self.perl.stash(name);
         // SAFETY: a live stash.
         if unsafe { shim::mc_is_class(self.perl.raw(), stash) != 0 } {
             let name = String::from_utf8_lossy(name);
-            return Err(Error::text(format!("class {name} makes its objects itself; stored ones can't be revived")));
+            return Err(
+                Error::text(format!("class {name} makes its objects itself; stored ones can't be revived")).into()
+            );
         }
         Ok(stash)
     }
 
-    fn bless(&mut self, node: *mut SV, class: *mut HV) -> Result<()> {
+    fn bless(&mut self, node: *mut SV, class: *mut HV) -> Built<()> {
         // SAFETY: a new value that no one else has, and a class that takes it.
         unsafe { shim::mc_bless(self.perl.raw(), node, class) };
         Ok(())
     }
 
-    fn share(&mut self, node: *mut SV) -> Result<*mut SV> {
+    fn share(&mut self, node: *mut SV) -> Built<*mut SV> {
         // SAFETY: alive: `replaced` holds what no container holds any more.
         Ok(unsafe { sys::Perl_SvREFCNT_inc(node) })
     }

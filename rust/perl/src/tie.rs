@@ -1,6 +1,6 @@
 //! The methods of a tied session: `TIEHASH`, `FETCH` and so on, and `restore` and `save` behind them.
 
-use session::{Body, Id};
+use session::{Body, Encoding, Id, Origin};
 
 use crate::args::{Caller, Missing};
 use crate::call::{Call, Return};
@@ -84,12 +84,19 @@ pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
 fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &mut Vec<String>) -> Result<()> {
     let found = borrow_mut(session)?.load(object.perl, id, warnings)?;
     if found {
-        let session = borrow(session)?;
-        let base = session.base().expect("a session that was found");
-        if base.encoding != session::Encoding::Storable {
-            return Err(Error::text("was stored by another serializer").in_session(id));
+        let renewed = {
+            let session = borrow(session)?;
+            let base = session.base().expect("a session that was found");
+            if base.encoding != Encoding::Storable {
+                return Err(Error::text("was stored by another serializer").in_session(id));
+            }
+            let config = &session.options.config;
+            object.thaw(&base.body, &config.limits, id)?;
+            config.sliding && config.expiry.is_some() && base.origin == Origin::Servers
+        };
+        if renewed && let Some(principal) = object.recorded_principal(session)? {
+            borrow_mut(session)?.renew_record(object.perl, &principal, warnings)?;
         }
-        object.thaw(&base.body, &session.options.limits, id)?;
     } else {
         let session = borrow(session)?;
         if session.known == Known::Missing && session.options.missing == Missing::Die {
@@ -335,7 +342,7 @@ pub(crate) fn unserialize(call: &mut Call<'_>) -> Result<Return> {
         Some(session) => session,
         None => object.open(Caller::Foreign, &mut call.warnings)?,
     };
-    let limits = borrow(&session)?.options.limits;
+    let limits = borrow(&session)?.options.config.limits;
     object.thaw(&bytes.to_bytes(call.perl)?, &limits, &object.id()?)?;
     Ok(Return::Nothing)
 }

@@ -59,6 +59,8 @@ pub(crate) struct Item {
     pub(crate) value: Vec<u8>,
     pub(crate) flags: u32,
     pub(crate) version: Version,
+    /// When it expires, as far as the backend says; before a `touch` took effect, or after it.
+    pub(crate) expiry: Expiry,
 }
 
 /// A place that keeps items.

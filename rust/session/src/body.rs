@@ -10,8 +10,9 @@
 //! assert_eq!((body.encoding, body.whole), (Encoding::Storable, false));
 //! ```
 
-use crate::backend::Version;
-use crate::envelope::Encoding;
+use crate::backend::{Item, Version};
+use crate::envelope::{self, Encoding, Opened};
+use crate::error::SessionFault;
 
 /// A session as the caller wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Unwraps an item; `None` where it is not a session that is there.
+    pub(crate) fn from_item(item: Item, origin: Origin) -> Result<Option<Loaded>, SessionFault> {
+        let version = item.version;
+        Ok(match envelope::open(item.value, item.flags)? {
+            Opened::Session { body, encoding } => {
+                Some(Loaded { body, encoding, version, origin, stored: None, local: None })
+            }
+            Opened::Tombstone | Opened::Other => None,
+        })
+    }
+
     /// What is stored: `body`, or, after a save that merged, `body` with the others' changes.
     pub fn stored(&self) -> &[u8] {
         self.stored.as_deref().unwrap_or(&self.body)

@@ -26,7 +26,8 @@ pub struct Config {
     /// Where sessions are. Default: an embedded store of the current user, below `/var/tmp`.
     pub servers: Target,
     /// A cache nearby that is read first. It is never more than a cache: when it fails, `servers`
-    /// are asked. Default: none.
+    /// are asked. One that is the directory of `servers`, or has the address of one of them, saves
+    /// no way, and is left out. Default: none.
     pub local: Option<Target>,
     /// Stands before every key; takes no part in choosing a server. Default: empty.
     pub namespace: Vec<u8>,
@@ -41,12 +42,17 @@ pub struct Config {
     /// A session expires this many seconds after it was last written; `None` and 0: never. Default:
     /// never.
     pub expiry: Option<u64>,
-    /// A copy in `local` expires after this many seconds. Default: `expiry`.
+    /// A copy in `local` expires after this many seconds, and never later than its session.
+    /// Default: with its session.
     pub local_ttl: Option<u64>,
-    /// Reading a session renews its expiry, in the same round trip. Default: false.
+    /// Reading a session renews its expiry, in the same round trip. The principal's reverse record is
+    /// renewed by [`Store::renew_record`](crate::Store::renew_record). Default: false.
     pub sliding: bool,
     /// What to do when another request saved the session in between. Default: merge.
     pub conflict: Conflict,
+    /// What sessions are taken apart within, when they have to be merged: as a rule, the limits that
+    /// the caller reads them with. Default: those of `storable`.
+    pub limits: storable::Limits,
 }
 
 /// What a save does when another request saved the same session since it was read.
@@ -75,6 +81,7 @@ impl Default for Config {
             local_ttl: None,
             sliding: false,
             conflict: Conflict::default(),
+            limits: storable::Limits::default(),
         }
     }
 }
@@ -92,7 +99,7 @@ impl Config {
             return Err(Error::argument(
                 "namespace",
                 "up to 218 bytes without spaces and control characters",
-                self.namespace.escape_ascii().to_string(),
+                self.namespace.as_slice(),
             ));
         }
         for (argument, timeout) in [("connect_timeout", self.connect_timeout), ("io_timeout", self.io_timeout)] {

@@ -7,6 +7,7 @@
 //! | 8 | encrypted | us; refused where no secret is given |
 //! | 16 | a tombstone: a frozen empty hash | us |
 //! | 32 | a session in another serializer's words | us |
+//! | 64 | a copy in the local tier | us |
 //!
 //! An item without 1 or 32 is not a session. Other flags are carried by other programs and ignored.
 //! What the frozen bytes mean is not looked at here.
@@ -25,6 +26,9 @@ const GZIP: u32 = 2;
 const SEALED: u32 = 8;
 const TOMBSTONE: u32 = 16;
 const OPAQUE: u32 = 32;
+
+/// Set on the copies that we put into the local tier: what is there without it may be another's.
+pub(crate) const COPY: u32 = 64;
 
 /// What a compressed session may grow to. memcached takes no item above 1 GiB, and no default
 /// server one above 1 MiB; this holds off an item that was made to fill the memory of its reader.
@@ -66,6 +70,11 @@ pub(crate) fn is_session(flags: u32) -> bool {
 /// Whether an item's flags are those of a deleted session.
 pub(crate) fn is_tombstone(flags: u32) -> bool {
     flags & TOMBSTONE != 0
+}
+
+/// Whether we put this into the local tier.
+pub(crate) fn is_copy(flags: u32) -> bool {
+    flags & COPY != 0
 }
 
 /// Wraps a session: the item's value and client flags.

@@ -26,8 +26,8 @@ pub struct Error(Box<Kind>);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
-    #[error("{argument}: takes {takes}, not {given:?}")]
-    Argument { argument: String, takes: &'static str, given: String },
+    #[error("argument {argument}: takes {takes}, not '{}'", given.escape_ascii())]
+    Argument { argument: String, takes: &'static str, given: Vec<u8> },
     #[error("Invalid session ID: {given}: takes {takes}")]
     InvalidId { given: String, takes: String },
     #[error("memcached {server}: {fault}")]
@@ -128,7 +128,7 @@ pub(crate) enum SessionFault {
 }
 
 impl Error {
-    pub(crate) fn argument(argument: &str, takes: &'static str, given: impl Into<String>) -> Error {
+    pub(crate) fn argument(argument: &str, takes: &'static str, given: impl Into<Vec<u8>>) -> Error {
         Kind::Argument { argument: argument.to_owned(), takes, given: given.into() }.into()
     }
 

@@ -7,6 +7,7 @@
 //! never           -> 0
 //! 1 s … 30 days   -> the same number
 //! longer          -> now + seconds, as a Unix time
+//! beyond 2038     -> 0: memcached keeps 31 bits of it, and takes more for a time that is past
 //! ```
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,22 +32,33 @@ impl Expiry {
         Expiry(seconds.unwrap_or(0))
     }
 
-    /// This, or sooner.
-    pub(crate) fn at_most(self, seconds: u64) -> Expiry {
-        match self.0 {
-            0 => Expiry(seconds),
-            own => Expiry(own.min(seconds)),
+    /// What is left of an item's time: at least a second, as it is still there.
+    pub(crate) fn left(seconds: u64) -> Expiry {
+        Expiry(seconds.max(1))
+    }
+
+    /// The sooner of two.
+    pub(crate) fn sooner(self, other: Expiry) -> Expiry {
+        match (self.0, other.0) {
+            (0, _) => other,
+            (_, 0) => self,
+            (own, other) => Expiry(own.min(other)),
         }
     }
 
-    /// The number that memcached is told. It holds 32 bits; what is later than 2106 is 2106.
+    /// Half of it, rounded up.
+    pub(crate) fn half(self) -> Expiry {
+        Expiry(self.0.div_ceil(2))
+    }
+
+    /// The number that memcached is told.
     pub(crate) fn to_wire(self) -> u32 {
         self.to_wire_at(now() / 1000)
     }
 
     fn to_wire_at(self, now: u64) -> u32 {
         let wire = if self.0 <= THIRTY_DAYS { self.0 } else { now.saturating_add(self.0) };
-        u32::try_from(wire).unwrap_or(u32::MAX)
+        i32::try_from(wire).map_or(0, i32::cast_unsigned)
     }
 
     /// The Unix time of expiry in milliseconds, 0 for never.
@@ -77,11 +89,26 @@ mod tests {
             (Some(2_592_000), 2_592_000),
             (Some(2_592_001), 1_702_592_001),
             (Some(31_536_000), 1_731_536_000),
-            (Some(u64::MAX), u32::MAX),
+            (Some((1 << 31) - 1 - NOW), (1 << 31) - 1),
+            (Some((1 << 31) - NOW), 0),
+            (Some(u64::MAX), 0),
         ];
         for (seconds, wire) in cases {
             assert_eq!(Expiry::seconds(seconds).to_wire_at(NOW), wire, "{seconds:?}");
         }
+    }
+
+    #[test]
+    fn the_sooner_of_two_is_never_only_when_both_are() {
+        let seconds = |seconds| Expiry::seconds(Some(seconds));
+        for (one, other, sooner) in [(5, 7, 5), (7, 5, 5), (0, 5, 5), (5, 0, 5), (0, 0, 0)] {
+            assert_eq!(seconds(one).sooner(seconds(other)), seconds(sooner), "{one} {other}");
+        }
+        assert_eq!(
+            (seconds(5).half(), seconds(1).half(), Expiry::NEVER.half()),
+            (seconds(3), seconds(1), Expiry::NEVER)
+        );
+        assert_eq!(Expiry::left(0), seconds(1));
     }
 
     #[test]

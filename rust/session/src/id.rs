@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The longest key that memcached takes.
 pub const MAX_KEY: usize = 250;
@@ -33,12 +33,7 @@ impl Id {
     pub fn generate(length: usize) -> Result<Id> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         if length == 0 || length > MAX_KEY {
-            return Err(Kind::Argument {
-                argument: "IDLength".to_owned(),
-                takes: "a number from 1 to 250",
-                given: length.to_string(),
-            }
-            .into());
+            return Err(Error::argument("IDLength", "a number from 1 to 250", length.to_string()));
         }
         let mut random = [0; MAX_KEY];
         let random = &mut random[..length.div_ceil(2)];
@@ -79,7 +74,7 @@ pub(crate) fn is_key(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte > b' ' && byte != 0x7f)
 }
 
-fn invalid(given: &[u8], takes: &str) -> crate::Error {
+fn invalid(given: &[u8], takes: &str) -> Error {
     Kind::InvalidId { given: given.escape_ascii().to_string(), takes: takes.to_owned() }.into()
 }
 

@@ -38,9 +38,9 @@ pub(crate) struct Merged {
 }
 
 /// Merges three frozen hashes.
-pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Merged, SessionFault> {
-    let theirs = Value::parse(theirs, &Limits::default()).map_err(corrupt)?;
-    let [base, ours] = [base, ours].map(|image| Value::parse(image, &Limits::default()).map_err(unmergeable));
+pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8], limits: &Limits) -> Result<Merged, SessionFault> {
+    let theirs = Value::parse(theirs, limits).map_err(corrupt)?;
+    let [base, ours] = [base, ours].map(|image| Value::parse(image, limits).map_err(unmergeable));
     let (base, ours) = (base?, ours?);
     let mut merged = theirs.clone();
     let mut import = Import::new(&ours);
@@ -122,7 +122,7 @@ mod tests {
 
     fn merge(base: &Session, theirs: &Session, ours: &Session) -> (Session, Vec<String>, usize) {
         let [base, theirs, ours] = [base, theirs, ours].map(|session| to_vec(session).unwrap());
-        let merged = three_way(&base, &theirs, &ours).unwrap();
+        let merged = three_way(&base, &theirs, &ours, &Limits::default()).unwrap();
         let mut keys: Vec<String> = merged.keys.into_iter().map(|key| String::from_utf8(key).unwrap()).collect();
         keys.sort();
         (storable::from_slice(&merged.bytes).unwrap(), keys, merged.same_key)
@@ -183,14 +183,14 @@ mod tests {
         let number = to_vec(&BTreeMap::from([("n", 5)])).unwrap();
         let string = to_vec(&BTreeMap::from([("n", "5")])).unwrap();
         let changed = to_vec(&BTreeMap::from([("n", 6)])).unwrap();
-        let merged = three_way(&number, &changed, &string).unwrap();
+        let merged = three_way(&number, &changed, &string, &Limits::default()).unwrap();
         assert_eq!((merged.bytes, merged.same_key), (changed, 0));
     }
 
     #[test]
     fn a_change_below_the_top_level_counts() {
         let nested = |x, y| to_vec(&BTreeMap::from([("a", vec![vec![x]]), ("b", vec![vec![y]])])).unwrap();
-        let merged = three_way(&nested(1, 1), &nested(1, 2), &nested(3, 1)).unwrap();
+        let merged = three_way(&nested(1, 1), &nested(1, 2), &nested(3, 1), &Limits::default()).unwrap();
         assert!(storable::same(&merged.bytes, &nested(3, 2), &Limits::default()).unwrap());
     }
 
@@ -211,7 +211,7 @@ mod tests {
             writer.key(b"t").unwrap();
             writer.finish()
         };
-        let merged = three_way(&shared(1, 1), &shared(2, 1), &shared(1, 3)).unwrap();
+        let merged = three_way(&shared(1, 1), &shared(2, 1), &shared(1, 3), &Limits::default()).unwrap();
         assert!(storable::same(&merged.bytes, &shared(2, 3), &Limits::default()).unwrap());
     }
 
@@ -221,7 +221,7 @@ mod tests {
         for [base, theirs, ours] in
             [[&b"x"[..], &good, &good], [&good, b"\x05\x0b\x03\0\0\0\x01", &good], [&good, &good, b""]]
         {
-            assert!(matches!(three_way(base, theirs, ours), Err(SessionFault::Corrupt(_))));
+            assert!(matches!(three_way(base, theirs, ours, &Limits::default()), Err(SessionFault::Corrupt(_))));
         }
     }
 }

@@ -10,7 +10,7 @@
 //! assert_eq!(target, Target::Embedded { dir: "/var/lib/app/sessions".into(), map_size: 64 << 20 });
 //!
 //! let error = Server::parse("servers", "10.0.0.7").unwrap_err();
-//! assert!(error.to_string().starts_with("servers: takes"));
+//! assert!(error.to_string().starts_with("argument servers: takes"));
 //! ```
 //!
 //! Names are not resolved and nothing is opened here.
@@ -67,6 +67,16 @@ impl Target {
         let target = Target::Memcached(servers);
         target.check(argument)?;
         Ok(target)
+    }
+
+    /// Whether an item of the one is seen to be an item of the other: the same directory, or an
+    /// address in both. The same server under another name is not seen.
+    pub(crate) fn overlaps(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::Embedded { dir: a, .. }, Target::Embedded { dir: b, .. }) => a == b,
+            (Target::Memcached(a), Target::Memcached(b)) => a.iter().any(|a| b.iter().any(|b| a.address == b.address)),
+            _ => false,
+        }
     }
 
     /// Refuses servers that leave keys without a place.
@@ -182,8 +192,8 @@ mod tests {
         ] {
             let error = Server::parse("local", bad).unwrap_err();
             assert!(error.is_argument());
-            assert!(error.to_string().starts_with("local: takes \"host:port\""), "{error}");
-            assert!(error.to_string().ends_with(&format!("not {bad:?}")), "{error}");
+            assert!(error.to_string().starts_with("argument local: takes \"host:port\""), "{error}");
+            assert!(error.to_string().ends_with(&format!("not '{bad}'")), "{error}");
         }
     }
 
@@ -209,6 +219,23 @@ mod tests {
             "embedded:/d?size=99999999999999999999G",
         ] {
             assert!(parse(bad).unwrap_err().is_argument(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn targets_overlap_where_one_place_is_in_both() {
+        let parse = |list: &[(&str, u32)]| Target::parse("servers", list).unwrap();
+        let [ab, b, c] = [&[("a:1", 1), ("b:1", 1)][..], &[("b:1", 3)], &[("b:2", 1)]].map(parse);
+        let [d, large_d, e] = ["embedded:/d", "embedded:/d/?size=2G", "embedded:/e"].map(|dir| parse(&[(dir, 1)]));
+        for (one, other, overlap) in [
+            (&ab, &b, true),
+            (&b, &ab, true),
+            (&ab, &c, false),
+            (&d, &large_d, true),
+            (&d, &e, false),
+            (&ab, &d, false),
+        ] {
+            assert_eq!(one.overlaps(other), overlap, "{one:?} {other:?}");
         }
     }
 

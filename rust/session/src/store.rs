@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Item, Op, Reply, Version, When};
+use crate::backend::{Backend, Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
 use crate::config::{Config, Conflict};
 use crate::embedded::Embedded;
@@ -31,7 +31,7 @@ use crate::envelope::{self, Encoding, Opened};
 use crate::error::{Error, Kind, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
-use crate::local::Local;
+use crate::local::{Found, Local};
 use crate::memcached::Memcached;
 use crate::merge;
 use crate::pause::{pause, random_part};
@@ -66,7 +66,8 @@ impl Store {
         let config = config.into();
         config.check()?;
         let servers = backend(&config.servers, &config);
-        let local = config.local.as_ref().map(|local| Local::new(backend(local, &config), &config));
+        let local = config.local.as_ref().filter(|local| !local.overlaps(&config.servers));
+        let local = local.map(|local| Local::new(backend(local, &config), &config));
         Ok(Store { config, servers, local })
     }
 
@@ -77,28 +78,33 @@ impl Store {
 
     /// Reads a session; `None` when there is none, it was deleted, or the key holds something else.
     ///
-    /// With [`Config::sliding`] whatever the key holds gets its expiry renewed, a tombstone too.
+    /// With [`Config::sliding`] what the key holds gets its expiry renewed in the same round trip. That
+    /// is done before anybody knows what it is: a tombstone is given its own time again, but a
+    /// principal's reverse record that is read by mistake stays renewed.
     pub fn load(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
         id.check_fits(&self.config.namespace)?;
-        if let Some(local) = &mut self.local
-            && let Some(item) = local.get(id, wait)?
-        {
-            let version = item.version;
-            // What can't be understood is no copy.
-            if let Ok(Some(mut copy)) = loaded(id, item, Origin::Local) {
-                copy.local = Some(version);
-                return Ok(Some(copy));
+        let mut useless = None;
+        if let Some(local) = &mut self.local {
+            match local.get(id, wait)? {
+                Found::Copy(copy) => return Ok(Some(copy)),
+                Found::Useless(version) => useless = Some(version),
+                Found::Nothing => {}
             }
         }
         let touch = Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER);
-        let Some(item) = self.servers.get(id.as_bytes(), touch, wait)? else {
+        let Some(mut item) = self.servers.get(id.as_bytes(), touch, wait)? else {
             return Ok(None);
         };
+        if touch.is_some() && envelope::is_tombstone(item.flags) {
+            self.servers.one(tombstone(id, When::Version(item.version)), wait)?;
+            return Ok(None);
+        }
+        item.expiry = touch.unwrap_or(item.expiry);
         let copy = match &mut self.local {
-            Some(local) if envelope::is_session(item.flags) => local.fill(id, &item.value, item.flags, wait)?,
+            Some(local) if envelope::is_session(item.flags) => local.fill(id, &item, useless, wait)?,
             _ => None,
         };
-        let mut loaded = loaded(id, item, Origin::Servers)?;
+        let mut loaded = Loaded::from_item(item, Origin::Servers).map_err(|fault| Error::session(id, fault))?;
         if let Some(loaded) = &mut loaded {
             loaded.local = copy;
         }
@@ -149,6 +155,25 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<Saved> {
         id.check_fits(&self.config.namespace)?;
+        let saved = self.save_on_servers(id, base, body, principal, wait);
+        if let Some(local) = &mut self.local {
+            match &saved {
+                Ok(Saved { outcome: Outcome::Dropped, .. }) => local.bury_if_up(tombstone(id, When::Always), wait)?,
+                Err(error) if !error.is_interrupted() => local.forget(id, wait)?,
+                _ => {}
+            }
+        }
+        saved
+    }
+
+    fn save_on_servers(
+        &mut self,
+        id: &Id,
+        base: Option<&Loaded>,
+        body: Body,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<Saved> {
         let mut outcome = Outcome::Stored;
         let mut bytes = self.combine_with_stored(id, base, &body)?;
         let mut when = match base {
@@ -167,7 +192,7 @@ impl Store {
                     None => When::Missing,
                     Some(item) => {
                         let version = item.version;
-                        match open(id, item)? {
+                        match envelope::open(item.value, item.flags).map_err(|fault| Error::session(id, fault))? {
                             Opened::Tombstone => {
                                 if recorded {
                                     self.forget_record(id, principal, wait)?;
@@ -214,12 +239,17 @@ impl Store {
             Reply::Item(item) if !envelope::is_tombstone(item.flags) => return Ok(false),
             _ => false,
         };
-        self.servers.one(tombstone(id), wait)?;
-        if let Some(local) = &mut self.local {
-            local.bury(tombstone(id), wait)?;
-        }
-        self.forget_record(id, principal, wait)?;
-        Ok(existed)
+        self.servers.one(tombstone(id, When::Always), wait)?;
+        // Neither failure is to keep the other half from being done.
+        let buried = match &mut self.local {
+            Some(local) => local.bury(tombstone(id, When::Always), wait),
+            None => Ok(()),
+        };
+        let forgotten = match &buried {
+            Err(error) if error.is_interrupted() => Ok(()),
+            _ => self.forget_record(id, principal, wait),
+        };
+        buried.and(forgotten).map(|()| existed)
     }
 
     /// Renews the expiry of a session and of its principal's reverse record, as a save does without
@@ -231,7 +261,21 @@ impl Store {
         let record = principal.map(|principal| renew(principal.digest().as_bytes()));
         let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes())).chain(record).collect();
         let replies = self.servers.exchange(&ops, wait)?.into_iter().collect::<Result<Vec<Reply>>>()?;
-        Ok(matches!(replies.first(), Some(Reply::Item(item)) if envelope::is_session(item.flags)))
+        let Some(Reply::Item(item)) = replies.first() else {
+            return Ok(false);
+        };
+        if envelope::is_tombstone(item.flags) {
+            self.servers.one(tombstone(id, When::Version(item.version)), wait)?;
+        }
+        Ok(envelope::is_session(item.flags))
+    }
+
+    /// Renews the expiry of a principal's reverse record. This is the part of [`Config::sliding`] that
+    /// [`load`](Store::load) leaves to its caller, who finds in the session whose it is. It takes a
+    /// round trip of its own; a record that is not there is not made.
+    pub fn renew_record(&mut self, principal: &Principal, wait: &mut dyn Wait) -> Result<()> {
+        let (key, touch) = (principal.digest().as_bytes(), Some(self.expiry()));
+        self.servers.one(Op::Get { key, body: false, touch }, wait).map(drop)
     }
 
     fn expiry(&self) -> Expiry {
@@ -242,8 +286,8 @@ impl Store {
     fn combine_with_stored<'b>(&self, id: &Id, base: Option<&Loaded>, body: &'b Body) -> Result<Cow<'b, [u8]>> {
         match base {
             Some(Loaded { body: before, stored: Some(stored), .. }) if !body.whole => {
-                let merged =
-                    merge::three_way(before, stored, &body.bytes).map_err(|fault| Error::session(id, fault))?;
+                let merged = merge::three_way(before, stored, &body.bytes, &self.config.limits)
+                    .map_err(|fault| Error::session(id, fault))?;
                 Ok(Cow::Owned(merged.bytes))
             }
             _ => Ok(Cow::Borrowed(&body.bytes)),
@@ -275,7 +319,8 @@ impl Store {
         if body.whole || !mergeable {
             return ours();
         }
-        let merged = merge::three_way(&base.body, theirs, &body.bytes).map_err(|fault| Error::session(id, fault))?;
+        let merged = merge::three_way(&base.body, theirs, &body.bytes, &self.config.limits)
+            .map_err(|fault| Error::session(id, fault))?;
         let outcome = Outcome::Merged { keys: merged.keys, same_key: merged.same_key };
         Ok((Cow::Owned(merged.bytes), outcome))
     }
@@ -318,13 +363,14 @@ impl Store {
         Ok(put)
     }
 
-    /// The connection broke while a session was written: whether it was, the item itself tells.
+    /// The connection broke while a session was written: whether it was, the item itself tells. Its
+    /// version first, as the bytes may be what was there before.
     fn find_out(&mut self, session: &Op<'_>, value: &[u8], flags: u32, when: When, wait: &mut dyn Wait) -> Result<Put> {
         let again = match (self.servers.get(session.key(), None, wait)?, when) {
+            (Some(item), When::Version(version)) if item.version == version => true,
             (Some(item), _) if item.flags == flags && item.value == value => {
                 return Ok(Put::Stored(item.version));
             }
-            (Some(item), When::Version(version)) => item.version == version,
             (None, When::Missing) => true,
             (Some(_), _) => false,
             (None, _) => return Ok(Put::Missing),
@@ -399,27 +445,13 @@ fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
     }
 }
 
-fn open(id: &Id, item: Item) -> Result<Opened> {
-    envelope::open(item.value, item.flags).map_err(|fault| Error::session(id, fault))
-}
-
-fn loaded(id: &Id, item: Item, origin: Origin) -> Result<Option<Loaded>> {
-    let version = item.version;
-    Ok(match open(id, item)? {
-        Opened::Session { body, encoding } => {
-            Some(Loaded { body, encoding, version, origin, stored: None, local: None })
-        }
-        Opened::Tombstone | Opened::Other => None,
-    })
-}
-
-fn tombstone(id: &Id) -> Op<'_> {
+fn tombstone(id: &Id, when: When) -> Op<'_> {
     Op::Store {
         key: id.as_bytes(),
         value: envelope::TOMBSTONE_VALUE,
         flags: envelope::TOMBSTONE_FLAGS,
         expiry: TOMBSTONE,
-        when: When::Always,
+        when,
     }
 }
 

@@ -38,7 +38,7 @@ fn requests_and_round_trips() {
     assert_eq!(
         server.received(),
         [
-            "mg x v f c O1".to_owned(),
+            "mg x v f c t O1".to_owned(),
             format!("ms x 7 c F1 T0 C7 O2\r\n{value}"),
             format!("ms {} 1 c F0 T0 O3\r\nx\\r\\n", principal.digest()),
         ]
@@ -222,6 +222,20 @@ fn a_save_that_was_cut_off_finds_out_what_became_of_it() {
         let saved = store.save(&id("x"), Some(&base), body(""), None, &mut NoWait);
         assert_eq!(saved.unwrap_or_else(|error| panic!("{name}: {error}")).outcome, outcome, "{name}");
     }
+}
+
+/// The save was to renew the expiry: that the same bytes are there does not say that it was done.
+#[test]
+fn a_save_of_the_same_bytes_that_was_cut_off_is_repeated() {
+    let server = Scripted::start(vec![
+        vec![Commands(1), Say(EMPTY), Commands(1)],
+        vec![Commands(1), Say(EMPTY), Commands(1), Say("HD c8 {O}\r\n"), Silence],
+    ]);
+    let mut store = store(&server);
+    let base = loaded(&mut store, &id("x"));
+    let saved = store.save(&id("x"), Some(&base), body(""), None, &mut NoWait).unwrap();
+    assert_eq!(saved.outcome, Outcome::Stored);
+    assert_eq!(server.received().iter().filter(|command| command.starts_with("ms")).count(), 2);
 }
 
 #[test]

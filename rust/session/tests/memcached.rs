@@ -2,13 +2,8 @@
 
 mod support;
 
-use session::{Config, Conflict, Id, NoWait, Origin, Outcome, Principal, Saved, Store, Target};
+use session::{Config, Conflict, Id, NoWait, Outcome, Principal, Saved, Store, Target};
 use support::*;
-
-/// Saves, and returns what came of it.
-fn save(store: &mut Store, id: &Id, base: &session::Loaded, text: &str) -> Saved {
-    store.save(id, Some(base), body(text), None, &mut NoWait).unwrap()
-}
 
 #[test]
 fn the_life_of_a_session() {
@@ -230,10 +225,7 @@ fn expiry_is_given_at_every_write_and_renewed_by_reading_when_sliding() {
     let Some(memcached) = Memcached::start() else {
         return;
     };
-    let ttl = |id: &Id| -> i64 {
-        let answer = memcached.raw(&format!("mg {id} t\r\n"));
-        answer.trim_start_matches("HD t").trim_end_matches("\\r\\n").parse().unwrap()
-    };
+    let ttl = |id: &Id| memcached.ttl(&id.to_string());
     let (mut store, id) = with_session(&memcached.config(), "");
     assert_eq!(ttl(&id), -1);
     let with = |expiry, sliding| Config { expiry: Some(expiry), sliding, ..memcached.config() };
@@ -252,6 +244,86 @@ fn expiry_is_given_at_every_write_and_renewed_by_reading_when_sliding() {
     assert!(!year.touch(&new_id(), None, &mut NoWait).unwrap());
     let (mut short, id) = with_session(&with(1, false), "");
     until("the session has expired", || load(&mut short, &id).is_none());
+}
+
+/// memcached keeps 31 bits of a point in time; what is later would have been expired at once.
+#[test]
+fn an_expiry_beyond_what_memcached_can_tell_is_none() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    for expiry in [1_000_000_000, 1 << 40, u64::MAX] {
+        let config = Config { expiry: Some(expiry), ..memcached.config() };
+        let (mut store, id) = with_session(&config, "a=1");
+        assert_eq!(load(&mut store, &id).as_deref(), Some("a=1"), "{expiry}");
+        assert_eq!(memcached.ttl(&id.to_string()), -1, "{expiry}");
+    }
+}
+
+#[test]
+fn reading_what_was_deleted_neither_shortens_nor_prolongs_its_tombstone() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    for expiry in [10, 100_000] {
+        let config = Config { expiry: Some(expiry), sliding: true, ..memcached.config() };
+        let (mut store, id) = with_session(&config, "a=1");
+        store.delete(&id, None, &mut NoWait).unwrap();
+        assert_eq!(load(&mut store, &id), None);
+        assert!((298..=300).contains(&memcached.ttl(&id.to_string())), "{expiry}");
+        assert!(!store.touch(&id, None, &mut NoWait).unwrap());
+        assert!((298..=300).contains(&memcached.ttl(&id.to_string())), "{expiry}");
+    }
+}
+
+#[test]
+fn a_record_can_be_renewed_with_its_session() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    let config = Config { expiry: Some(300), ..memcached.config() };
+    let mut store = Store::open(config).unwrap();
+    let (id, principal) = (new_id(), Principal::of(b"dwho"));
+    store.renew_record(&principal, &mut NoWait).unwrap();
+    store.insert(&id, body("a=1"), Some(&principal), &mut NoWait).unwrap();
+    memcached.raw(&format!("touch {} 20\r\n", principal.digest()));
+    store.renew_record(&principal, &mut NoWait).unwrap();
+    assert!((298..=300).contains(&memcached.ttl(principal.digest())));
+    assert_eq!(memcached.raw(&format!("mg {} v\r\n", principal.digest())), format!("VA 32\\r\\n{id}\\r\\n"));
+}
+
+#[test]
+fn what_the_caller_can_read_can_be_merged() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    // { deep => [[[…]]], KEY => 'x' }
+    let nested = |key: &str| {
+        let mut writer = storable::Writer::new(&storable::Options::default());
+        writer.hash(2);
+        for _ in 0..6_000 {
+            writer.reference(storable::RefKind::default());
+            writer.array(1);
+        }
+        writer.undef();
+        writer.key(b"deep").unwrap();
+        writer.integer(1);
+        writer.key(key.as_bytes()).unwrap();
+        session::Body::storable(writer.finish())
+    };
+    for (max_depth, merged) in [(10_000, false), (20_000, true)] {
+        let limits = storable::Limits { max_depth, ..storable::Limits::default() };
+        let mut store = Store::open(Config { limits, ..memcached.config() }).unwrap();
+        let id = new_id();
+        let base = store.insert(&id, nested("a"), None, &mut NoWait).unwrap();
+        store.save(&id, Some(&base), nested("b"), None, &mut NoWait).unwrap();
+        match store.save(&id, Some(&base), nested("c"), None, &mut NoWait) {
+            Ok(saved) => {
+                assert_eq!((merged, saved.outcome), (true, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 }))
+            }
+            Err(error) => assert!(!merged && error.is_corrupt(), "{error}"),
+        }
+    }
 }
 
 #[test]
@@ -359,55 +431,6 @@ fn keys_of_a_dead_server_are_elsewhere() {
     drop(two);
     let error = store.load(&ids[0], &mut NoWait).unwrap_err();
     assert!(error.to_string().contains("can't connect"), "{error}");
-}
-
-#[test]
-fn a_local_copy_is_read_first_and_never_undoes_another_hosts_change() {
-    let (Some(servers), Some(near)) = (Memcached::start(), Memcached::start()) else {
-        return;
-    };
-    let local = Some(Target::Memcached(vec![near.server()]));
-    let config = Config { local, local_ttl: Some(60), ..servers.config() };
-    let (mut here, id) = with_session(&config, "a=1");
-    let mut elsewhere = servers.store();
-
-    let base = loaded(&mut here, &id);
-    assert_eq!(base.origin, Origin::Local);
-    let theirs = loaded(&mut elsewhere, &id);
-    save(&mut elsewhere, &id, &theirs, "a=1 b=2");
-    assert_eq!(load(&mut here, &id).unwrap(), "a=1", "the copy is old");
-    let saved = save(&mut here, &id, &base, "a=3");
-    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 });
-    assert_eq!(load(&mut elsewhere, &id).unwrap(), "a=3 b=2");
-    assert_eq!(load(&mut here, &id).unwrap(), "a=3 b=2");
-
-    // A session deleted here is not readable here; nor does it come back from a copy made too late.
-    assert!(here.delete(&id, None, &mut NoWait).unwrap());
-    assert_eq!(load(&mut here, &id), None);
-    assert_eq!(near.raw(&format!("mg {id} f\r\n")), "HD f17\\r\\n");
-    let late = save(&mut here, &id, &saved.base.unwrap(), "a=4");
-    assert_eq!(late.outcome, Outcome::Dropped);
-    assert_eq!(near.raw(&format!("mg {id} f\r\n")), "HD f17\\r\\n");
-}
-
-#[test]
-fn a_local_tier_that_fails_is_passed_over() {
-    let (Some(servers), Some(near)) = (Memcached::start(), Memcached::start()) else {
-        return;
-    };
-    let local = Some(Target::Memcached(vec![near.server()]));
-    let config = Config { local, ..servers.config() };
-    let (mut store, id) = with_session(&config, "a=1");
-    near.raw(&format!("set {id} 3 0 2\r\nhi\r\n"));
-    assert_eq!(load(&mut store, &id).unwrap(), "a=1", "what is damaged is no copy");
-    let address = near.address.clone();
-    drop(near);
-    let base = loaded(&mut store, &id);
-    assert_eq!(base.origin, Origin::Servers);
-    assert_eq!(save(&mut store, &id, &base, "a=2").outcome, Outcome::Stored);
-    let error = store.delete(&id, None, &mut NoWait).unwrap_err();
-    assert!(error.to_string().starts_with(&format!("memcached {address}: ")), "{error}");
-    assert_eq!(load(&mut store, &id), None, "it is deleted on the servers");
 }
 
 #[test]

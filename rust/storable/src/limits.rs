@@ -14,7 +14,7 @@
 /// assert!(Value::parse(three_deep, &limits).unwrap_err().is_limit());
 /// assert!(Value::parse(three_deep, &Limits::default()).is_ok());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// How many arrays, hashes and references may be open at once; 10,000 by default. An array in
     /// an array is two, since Perl has a reference between them. Reading never recurses: what this

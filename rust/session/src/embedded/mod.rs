@@ -116,7 +116,7 @@ impl Embedded {
                     return Ok(Reply::Missing);
                 };
                 renew |= touch.is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
-                Ok(Reply::Item(record.to_item(*body)))
+                Ok(Reply::Item(record.to_item(*body, now)))
             })
             .collect();
         drop(transaction);
@@ -143,6 +143,8 @@ impl Embedded {
     /// The whole batch, in one transaction.
     fn try_write(&self, environment: &Environment, ops: &[Op<'_>]) -> Result<Vec<Reply>, EmbeddedFault> {
         let now = now();
+        // What was written before: when this fails, nothing of the present batch was carried out.
+        sync_now_and_then(environment, now)?;
         let mut transaction = environment.env.write_txn()?;
         let used_before = used(environment, &transaction)?;
         // Only minutes that are past as a whole: looking through the present one would cost more
@@ -157,7 +159,6 @@ impl Embedded {
             return Err(EmbeddedFault::Full { size: self.size });
         }
         transaction.commit()?;
-        sync_now_and_then(environment, now)?;
         Ok(replies)
     }
 }
@@ -176,7 +177,7 @@ fn apply(
             let Some(record) = found else {
                 return Ok(Reply::Missing);
             };
-            let item = record.to_item(true);
+            let item = record.to_item(true, now);
             if let Some(expiry) = touch {
                 let renewed = Record { expires: expiry.at(now), value: &item.value, ..record };
                 store(environment, transaction, key, renewed)?;

@@ -11,6 +11,7 @@
 
 use crate::backend::{Item, Version};
 use crate::error::EmbeddedFault;
+use crate::expiry::Expiry;
 
 /// What stands before the value.
 pub(super) const HEADER: usize = 8 + 8 + 4;
@@ -53,8 +54,16 @@ impl<'a> Record<'a> {
         self.expires != 0 && self.expires <= now
     }
 
-    pub(super) fn to_item(self, body: bool) -> Item {
-        Item { value: if body { self.value.to_vec() } else { Vec::new() }, flags: self.flags, version: self.version }
+    pub(super) fn to_item(self, body: bool, now: u64) -> Item {
+        Item {
+            value: if body { self.value.to_vec() } else { Vec::new() },
+            flags: self.flags,
+            version: self.version,
+            expiry: match self.expires {
+                0 => Expiry::NEVER,
+                expires => Expiry::left(expires.saturating_sub(now).div_ceil(1000)),
+            },
+        }
     }
 }
 
@@ -89,10 +98,18 @@ mod tests {
         let bytes = [&record.header()[..], record.value].concat();
         let read = Record::read(&bytes).unwrap();
         assert_eq!(read.expires, record.expires);
-        assert_eq!(read.to_item(true), record.to_item(true));
-        assert_eq!(read.to_item(false).value, b"");
+        assert_eq!(read.to_item(true, 0), record.to_item(true, 0));
+        assert_eq!(read.to_item(false, 0).value, b"");
         for end in 0..HEADER {
             assert!(Record::read(&bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        let left = |expires| Record { version: Version(7), expires, flags: 1, value: b"" }.to_item(true, 5_000).expiry;
+        for (expires, seconds) in [(0, 0), (5_001, 1), (6_000, 1), (6_001, 2)] {
+            assert_eq!(left(expires), Expiry::seconds(Some(seconds)), "{expires}");
         }
     }
 

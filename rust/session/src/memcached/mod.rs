@@ -12,6 +12,13 @@
 //! `Cache::Memcached`, and its keys go to the next server of their walk; with one server, or where
 //! the whole walk is down, it is tried every time. A kept connection that turns out dead is
 //! replaced, and what can be repeated without harm is repeated, once.
+//!
+//! What this can't promise: servers know nothing of each other. A session that was written elsewhere
+//! while its server was down is not found when that server is back; and one that was only cut off
+//! comes back with what it held, which may be an older state, or a session that was deleted
+//! meanwhile. That is the price of going on without a server, and placement is shared with other
+//! clients; `no_rehash` refuses instead. A version means something on the server that gave it: one
+//! that was restarted counts from the beginning again.
 
 mod connection;
 mod pool;

@@ -5,7 +5,7 @@
 //! repeat: an answer to any other command is out of step, and can't be taken for ours.
 //!
 //! ```text
-//! mg ID v f c O1      ->  VA 42 f1 c7 O1 + 42 bytes | EN O1
+//! mg ID v f c t O1    ->  VA 42 f1 c7 t60 O1 + 42 bytes | EN O1
 //! ms ID 42 c F1 T0 C7 O2  ->  HD c8 O2 | EX c0 O2 | NF c0 O2
 //! ```
 
@@ -16,6 +16,7 @@ use memcache::exp::{
 
 use crate::backend::{Item, Op, Reply, Version, When};
 use crate::error::Fault;
+use crate::expiry::Expiry;
 
 /// What memcached keeps of each item besides key and value: its header, the version, the client
 /// flags, the key's terminator and the value's line end. All of it counts against the largest item
@@ -42,6 +43,7 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             options.value = body;
             options.return_client_flags = true;
             options.return_cas = true;
+            options.return_ttl = body;
             options.touch = touch.map(|expiry| expiry.to_wire());
             options.opaque = opaque;
             build_get(key, &options)
@@ -98,6 +100,8 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>
                 value: value.unwrap_or_default(),
                 flags: answer.client_flags.ok_or_else(|| out_of_step(line))?,
                 version: version()?,
+                // -1 is for ever.
+                expiry: answer.ttl.and_then(|ttl| u64::try_from(ttl).ok()).map_or(Expiry::NEVER, Expiry::left),
             }))
         }
         (Op::Store { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
@@ -170,7 +174,6 @@ fn fault(error: WireError) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::Expiry;
 
     const GET: Op<'_> = Op::Get { key: b"k", body: true, touch: None };
     const PEEK: Op<'_> = Op::Get { key: b"k", body: false, touch: None };
@@ -185,9 +188,9 @@ mod tests {
     fn commands() {
         let sliding = Op::Get { key: b"k", body: true, touch: Some(Expiry::seconds(Some(60))) };
         for (op, expected) in [
-            (GET, "mg ns:k v f c O5\r\n"),
+            (GET, "mg ns:k v f c t O5\r\n"),
             (PEEK, "mg ns:k f c O5\r\n"),
-            (sliding, "mg ns:k v f c T60 O5\r\n"),
+            (sliding, "mg ns:k v f c t T60 O5\r\n"),
             (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
             (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
@@ -201,10 +204,15 @@ mod tests {
 
     #[test]
     fn answers() {
-        let found = |value: &[u8]| Reply::Item(Item { value: value.to_vec(), flags: 1, version: Version(7) });
+        let item = |value: &[u8], expiry| Item { value: value.to_vec(), flags: 1, version: Version(7), expiry };
+        let found = |value| Reply::Item(item(value, Expiry::NEVER));
+        let expiring = |seconds| Reply::Item(item(b"body", Expiry::seconds(Some(seconds))));
         let put = store(When::Always);
         for (op, line, expected) in [
             (GET, "VA 4 f1 c7 O5", found(b"body")),
+            (GET, "VA 4 f1 c7 t-1 O5", found(b"body")),
+            (GET, "VA 4 f1 c7 t60 O5", expiring(60)),
+            (GET, "VA 4 f1 c7 t0 O5", expiring(1)),
             (GET, "EN", Reply::Missing),
             (GET, "EN O5", Reply::Missing),
             (PEEK, "HD f1 c7 O5", found(b"")),

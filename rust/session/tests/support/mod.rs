@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use session::{Body, Config, Id, Loaded, NoWait, Server, Store, Target};
+use session::{Body, Config, Id, Loaded, NoWait, Saved, Server, Store, Target};
 
 /// A memcached of the test's own; it ends with this value.
 pub struct Memcached {
@@ -84,6 +84,23 @@ impl Memcached {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         answer.escape_ascii().to_string()
+    }
+
+    /// Puts an item there behind the store's back.
+    pub fn set(&self, key: &str, flags: u32, value: &[u8]) {
+        let mut stream = self.connect().expect("a connection");
+        write!(stream, "set {key} {flags} 0 {}\r\n", value.len()).unwrap();
+        stream.write_all(&[value, b"\r\nquit\r\n"].concat()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"STORED\r\n");
+    }
+
+    /// How many seconds an item has left; -1 for ever.
+    pub fn ttl(&self, key: &str) -> i64 {
+        let answer = self.raw(&format!("mg {key} t\r\n"));
+        let ttl = answer.strip_prefix("HD t").and_then(|ttl| ttl.strip_suffix("\\r\\n"));
+        ttl.unwrap_or_else(|| panic!("{key}: {answer}")).parse().unwrap()
     }
 
     /// A configuration with this server alone.
@@ -190,6 +207,11 @@ pub fn load(store: &mut Store, id: &Id) -> Option<String> {
 /// Reads a session that is there.
 pub fn loaded(store: &mut Store, id: &Id) -> Loaded {
     store.load(id, &mut NoWait).unwrap().expect("the session is there")
+}
+
+/// Saves, and returns what came of it.
+pub fn save(store: &mut Store, id: &Id, base: &Loaded, text: &str) -> Saved {
+    store.save(id, Some(base), body(text), None, &mut NoWait).unwrap()
 }
 
 /// A store of `config` with one session in it.

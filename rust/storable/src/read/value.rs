@@ -92,20 +92,23 @@ impl<B: Build> Reader<'_, '_, B> {
         if utf8 { self.build.text(bytes) } else { self.build.bytes(bytes) }
     }
 
+    #[inline(always)]
     fn reference(&mut self, at: usize, kind: RefKind) -> Outcome<Step<B::Node>, B> {
         self.open(at, 1, Kind::Reference(kind), "a reference", |build| build.reference())
     }
 
+    #[inline(always)]
     fn array(&mut self, at: usize, len: usize) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Array, "an array", |build| build.array(len))
     }
 
+    #[inline(always)]
     fn hash(&mut self, at: usize, len: usize, flags: HashFlags) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Hash(flags), "a hash", |build| build.hash(len, flags))
     }
 
     /// Makes a container, if the image can hold its `len` elements, and opens it unless it is empty.
-    #[inline]
+    #[inline(always)]
     fn open(
         &mut self,
         at: usize,
@@ -114,8 +117,7 @@ impl<B: Build> Reader<'_, '_, B> {
         what: &'static str,
         make: impl FnOnce(&mut B) -> Outcome<B::Node, B>,
     ) -> Outcome<Step<B::Node>, B> {
-        let owed = self.frames.last().map_or(0, Frame::waits_for);
-        let left = self.input.left().saturating_sub(owed);
+        let left = self.input.left().saturating_sub(self.owed);
         let needed = len.saturating_mul(kind.smallest());
         if needed > left {
             return Err(Error::truncated(at, what, needed, left).into());
@@ -128,7 +130,8 @@ impl<B: Build> Reader<'_, '_, B> {
         if len == 0 {
             return Ok(Step::Whole(node));
         }
-        self.frames.push(Frame { node, kind, left: len, owed });
+        self.owed = self.owed.saturating_add(needed);
+        self.frames.push(Frame { node, kind, left: len });
         Ok(Step::Opened)
     }
 
@@ -176,13 +179,13 @@ impl<B: Build> Reader<'_, '_, B> {
     }
 
     /// The length of a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn size(&mut self) -> Result<usize> {
         Ok(widen(self.input.u32(self.big, "a length")?))
     }
 
     /// A length that is negative in Storable's eyes if its first bit is set.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&mut self, of: &'static str) -> Result<usize> {
         count(&mut self.input, self.big, of)
     }

@@ -77,8 +77,13 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the arguments. Unknown ones of our own class are told in `warnings`.
     pub(crate) fn read(perl: Perl, args: Hash, caller: Caller, warnings: &mut Vec<String>) -> Result<Options> {
+        let args = expect_plain(args)?;
+        let servers = match args.get(perl, "servers") {
+            Some(value) => Argument { perl, name: "servers", value }.target()?,
+            None => None,
+        };
         let mut options = Options {
-            config: Config::default(),
+            config: servers.map_or_else(Config::default, Config::of),
             principal: None,
             id_length: 32,
             update_only: false,
@@ -87,18 +92,14 @@ impl Options {
         };
         // `ttl` is another name for `timeout` and wins, wherever it stands in the hash.
         let mut ttl = None;
-        // SAFETY: `expect_plain` says that the hash is not tied; nothing below changes it.
-        let entries = unsafe { expect_plain(args)?.entries() };
+        // SAFETY: the hash is not tied, and nothing below changes it.
+        let entries = unsafe { args.entries() };
         for entry in entries {
             // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
             let (name, value) = (entry.text(), unsafe { Scalar::from_raw(entry.value()) });
             let argument = Argument { perl, name: &name, value };
             match &*name {
-                "servers" => {
-                    if let Some(target) = argument.target()? {
-                        options.config.servers = target;
-                    }
-                }
+                "servers" => {}
                 "local" => options.config.local = argument.target()?,
                 "timeout" => options.config.expiry = argument.seconds()?.filter(|&seconds| seconds > 0),
                 "ttl" => ttl = argument.seconds()?.filter(|&seconds| seconds > 0),

@@ -69,8 +69,15 @@ pub enum Conflict {
 
 impl Default for Config {
     fn default() -> Config {
+        Config::of(Target::default())
+    }
+}
+
+impl Config {
+    /// The defaults for a store on these servers.
+    pub fn of(servers: Target) -> Config {
         Config {
-            servers: Target::default(),
+            servers,
             local: None,
             namespace: Vec::new(),
             no_rehash: false,

@@ -137,7 +137,7 @@ fn garbage() {
         ("\r\n", "answered out of step: empty response line"),
         (
             "VA 4294967296 f1 c7 O1\r\n",
-            "answered out of step: VA response announces 4294967296 bytes, above the 1073741824 byte limit",
+            "answered out of step: a value of 4294967296 bytes, above the limit of 1073741824",
         ),
         ("VA 3 f1 c7 O1\r\nabcde", "answered out of step: \"de\""),
         ("HD f1 c7 O1\r\n", "answered out of step: \"HD f1 c7 O1\""),

@@ -29,13 +29,18 @@ const DEAD_FOR: Duration = Duration::from_secs(20);
 
 struct Pool {
     process: Pid,
-    kept: HashMap<Box<str>, Connection>,
+    /// One place for each server that was ever used; it is empty while its connection is lent. A program has few.
+    kept: Vec<(Box<str>, Option<Connection>)>,
     dead: HashMap<Box<str>, Instant>,
 }
 
 impl Pool {
     fn new() -> Pool {
-        Pool { process: getpid(), kept: HashMap::new(), dead: HashMap::new() }
+        Pool { process: getpid(), kept: Vec::new(), dead: HashMap::new() }
+    }
+
+    fn place(&mut self, address: &str) -> Option<&mut Option<Connection>> {
+        self.kept.iter_mut().find(|(kept, _)| **kept == *address).map(|(_, place)| place)
     }
 }
 
@@ -54,7 +59,7 @@ fn with<T>(work: impl FnOnce(&mut Pool) -> T) -> Option<T> {
 /// Borrows the connection that is kept for a server.
 pub(super) fn take(address: &str) -> Option<Lent> {
     with(|pool| {
-        let connection = pool.kept.remove(address)?;
+        let connection = pool.place(address)?.take()?;
         Some(Lent { connection, process: pool.process })
     })?
 }
@@ -76,8 +81,14 @@ impl Lent {
 /// Gives a connection back. One that crossed a `fork` on the way is closed: it is the parent's.
 pub(super) fn keep(address: &str, lent: Lent) {
     with(|pool| {
-        if pool.process == lent.process && !pool.kept.contains_key(address) {
-            pool.kept.insert(address.into(), lent.connection);
+        if pool.process != lent.process {
+            return;
+        }
+        match pool.place(address) {
+            None => pool.kept.push((address.into(), Some(lent.connection))),
+            Some(place) => {
+                place.get_or_insert(lent.connection);
+            }
         }
     });
 }

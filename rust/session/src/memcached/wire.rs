@@ -72,18 +72,20 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
 
 /// How many bytes of value follow this answer's first line, and its line end.
 pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
-    // The crate knows the length and checks its bounds, but keeps it to itself.
-    if !line.starts_with(b"VA ") {
+    let Some(rest) = line.strip_prefix(b"VA ") else {
         return Ok(None);
+    };
+    let token = rest.split(|&byte| byte == b' ').find(|token| !token.is_empty());
+    let length: Option<usize> = token.and_then(|token| std::str::from_utf8(token).ok()?.parse().ok());
+    match length {
+        Some(length) if length <= MAX_VALUE => Ok(Some(length)),
+        Some(length) => Err(Fault::OutOfStep(format!("a value of {length} bytes, above the limit of {MAX_VALUE}"))),
+        None => Err(out_of_step(line)),
     }
-    MetaResponse::parse_header(line).map_err(fault)?;
-    let length = line[3..].split(|&byte| byte == b' ').find(|token| !token.is_empty());
-    length
-        .and_then(|token| std::str::from_utf8(token).ok())
-        .and_then(|token| token.parse().ok())
-        .map(Some)
-        .ok_or_else(|| out_of_step(line))
 }
+
+/// The longest value that an answer may announce; memcached's largest item is 1 GiB.
+const MAX_VALUE: usize = 1 << 30;
 
 /// Reads the answer to an operation.
 pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {

@@ -21,6 +21,7 @@ pub(super) enum Kind {
 impl Kind {
     /// The size of the smallest element: a tag; with a key, its length and maybe its flags too.
     #[inline(always)]
+    #[inline(always)]
     pub(super) fn smallest(self) -> usize {
         match self {
             Self::Array | Self::Reference(_) => 1,

@@ -93,15 +93,18 @@ impl<B: Build> Reader<'_, '_, B> {
     }
 
     #[inline(always)]
+    #[inline(always)]
     fn reference(&mut self, at: usize, kind: RefKind) -> Outcome<Step<B::Node>, B> {
         self.open(at, 1, Kind::Reference(kind), "a reference", |build| build.reference())
     }
 
     #[inline(always)]
+    #[inline(always)]
     fn array(&mut self, at: usize, len: usize) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Array, "an array", |build| build.array(len))
     }
 
+    #[inline(always)]
     #[inline(always)]
     fn hash(&mut self, at: usize, len: usize, flags: HashFlags) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Hash(flags), "a hash", |build| build.hash(len, flags))

@@ -5,6 +5,7 @@ package Bench::Server;
 #
 #     my $server = memcached();                # TCP, on a free port of 127.0.0.1
 #     my $server = memcached( socket => 1 );   # a Unix socket
+#     my $server = memcached( near => 1 );     # on the program's own processor
 #
 # It has one worker thread: with more, the connections that are compared could
 # have different ones. It and the program have a processor each, where there
@@ -26,9 +27,10 @@ $SIG{$_} = sub { exit 1 }
 
 sub memcached {
     my (%option) = @_;
+    my $near   = delete $option{near};
     my $server = Fixture::Memcached->start( %option, args => [ '-t', 1 ] );
     place( $$,           0 );
-    place( $server->pid, 1 );
+    place( $server->pid, $near ? 0 : 1 );
     return $server;
 }
 

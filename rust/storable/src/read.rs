@@ -56,7 +56,6 @@ pub fn read_with<B: Build>(
         wide: header.is_wide(),
         minor: header.minor,
         max_depth: limits.max_depth,
-        owed: 0,
         build,
         frames: &mut scratch.frames,
         seen: &mut scratch.seen,
@@ -114,8 +113,6 @@ struct Reader<'a, 'b, B: Build> {
     wide: bool,
     minor: u8,
     max_depth: usize,
-    /// How many bytes the open containers wait for at least, beside the value being read.
-    owed: usize,
     build: &'b mut B,
     /// The open containers, innermost last.
     frames: &'b mut Vec<Frame<B::Node>>,

@@ -129,19 +129,22 @@ A cache near the web server, given like C<servers>. It is read first, filled on 
 miss, and written at each save. A copy there may be as old as C<local_ttl> allows,
 but it never undoes a change on C<servers>: a save asks them for their version
 first. When the cache fails, C<servers> do its work; only a deletion that it did
-not take is an error. It must not be one of C<servers>. Default: none.
+not take is an error. Where one of its servers is among C<servers>, too, there is
+nothing to gain, and no cache is used. Default: none.
 
 =item timeout
 
 =item ttl
 
 Seconds from the last save until the session expires, also for more than 30 days.
-A fraction counts as a whole second. C<ttl> is another name, and wins when both are given.
+A fraction counts as a whole second; a time beyond the year 2038, which memcached
+does not know, means never. C<ttl> is another name, and wins when both are given.
 Default: 0, never.
 
 =item local_ttl
 
-Seconds until a copy in C<local> expires. Default: C<timeout>.
+Seconds until a copy in C<local> expires; never later than its session. Default:
+C<timeout>.
 
 =item sliding
 
@@ -160,8 +163,9 @@ The name of a key, such as C<uid>, that leads back to the session: at each save
 of a changed session, an item with the key C<md5_hex($session{uid})> and the
 session's id as its value is written along, and C<$session{uid_MD5}> is set to
 that digest. C<delete> removes that item if it still names this session. An
-undefined or empty value leaves none. The item expires with the last save:
-C<sliding> does not renew it. Default: none.
+undefined or empty value leaves none. The item expires with the session; C<sliding>
+renews it, too, at the cost of one more round trip when the session is read.
+Default: none.
 
 =item conflict
 
@@ -318,8 +322,6 @@ C<namespace>, more than 250 bytes. It did not come from here: make a new session
 
 =item argument NAME: takes WHAT, not VALUE
 
-=item NAME: takes WHAT, not VALUE
-
 =item argument NAME: the weight of ADDRESS takes a whole number
 
 C<tie>: correct the argument.
@@ -411,8 +413,6 @@ option C<-I>).
 =item session ID: not a Storable value at byte N: expected THIS, found THAT
 
 =item session ID: unsupported Storable version at byte N: VERSION, this reads v2.0 to v2.255
-
-=item session ID: not a Storable value: WHAT is not UTF-8 though it says so
 
 =item session ID: damaged gzip data: WHY
 
@@ -643,10 +643,6 @@ A C<timeout> of more than 30 days is that many seconds, not a date in 1970.
 
 Ids are 32 random hex digits from the operating system, not digests of the time
 and the process number, which could be guessed (CVE-2025-40931).
-
-=item *
-
-C<local> and C<servers> must be different servers.
 
 =item *
 

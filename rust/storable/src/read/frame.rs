@@ -1,4 +1,4 @@
-//! Open containers.
+//! Open containers, and how much of the image they still wait for.
 
 use crate::build::{HashFlags, RefKind};
 
@@ -8,6 +8,8 @@ pub(super) struct Frame<N> {
     pub(super) kind: Kind,
     /// How many elements are still to come, the one being read included.
     pub(super) left: usize,
+    /// How many bytes the containers around this one wait for at least.
+    pub(super) owed: usize,
 }
 
 /// What kind of container.
@@ -21,12 +23,23 @@ pub(super) enum Kind {
 impl Kind {
     /// The size of the smallest element: a tag; with a key, its length and maybe its flags too.
     #[inline(always)]
-    #[inline(always)]
     pub(super) fn smallest(self) -> usize {
         match self {
             Self::Array | Self::Reference(_) => 1,
             Self::Hash(HashFlags { flagged: false, .. }) => 5,
             Self::Hash(HashFlags { flagged: true, .. }) => 6,
         }
+    }
+}
+
+impl<N> Frame<N> {
+    /// How many bytes this container and those around it wait for at least, once the element that is
+    /// being read has come.
+    #[inline(always)]
+    pub(super) fn waits_for(&self) -> usize {
+        let smallest = self.kind.smallest();
+        let others = self.left.saturating_sub(1).saturating_mul(smallest);
+        let key = smallest.saturating_sub(1);
+        self.owed.saturating_add(others).saturating_add(key)
     }
 }

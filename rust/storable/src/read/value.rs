@@ -93,18 +93,15 @@ impl<B: Build> Reader<'_, '_, B> {
     }
 
     #[inline(always)]
-    #[inline(always)]
     fn reference(&mut self, at: usize, kind: RefKind) -> Outcome<Step<B::Node>, B> {
         self.open(at, 1, Kind::Reference(kind), "a reference", |build| build.reference())
     }
 
     #[inline(always)]
-    #[inline(always)]
     fn array(&mut self, at: usize, len: usize) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Array, "an array", |build| build.array(len))
     }
 
-    #[inline(always)]
     #[inline(always)]
     fn hash(&mut self, at: usize, len: usize, flags: HashFlags) -> Outcome<Step<B::Node>, B> {
         self.open(at, len, Kind::Hash(flags), "a hash", |build| build.hash(len, flags))
@@ -120,7 +117,8 @@ impl<B: Build> Reader<'_, '_, B> {
         what: &'static str,
         make: impl FnOnce(&mut B) -> Outcome<B::Node, B>,
     ) -> Outcome<Step<B::Node>, B> {
-        let left = self.input.left().saturating_sub(self.owed);
+        let owed = self.frames.last().map_or(0, Frame::waits_for);
+        let left = self.input.left().saturating_sub(owed);
         let needed = len.saturating_mul(kind.smallest());
         if needed > left {
             return Err(Error::truncated(at, what, needed, left).into());
@@ -133,8 +131,7 @@ impl<B: Build> Reader<'_, '_, B> {
         if len == 0 {
             return Ok(Step::Whole(node));
         }
-        self.owed = self.owed.saturating_add(needed);
-        self.frames.push(Frame { node, kind, left: len });
+        self.frames.push(Frame { node, kind, left: len, owed });
         Ok(Step::Opened)
     }
 

@@ -50,7 +50,8 @@ Those of L<Apache::Session::Memorycached/ARGUMENTS>, from the session's C<args>.
 C<missing> is C<die> by default, as in every other store. C<missing>, C<classes>,
 C<max_depth> and C<max_size> are for that module's own serializer: with others, an
 unknown id always dies, and the serializer decides what it makes of the bytes.
-With C<< on_error => 'warn' >>, a session that can't be read warns, and is missing.
+C<< on_error => 'warn' >> is for saving and deleting here; a session that can't be
+read dies, unless C<< missing => 'empty' >> is given, too.
 Arguments that are not ours are passed over; C<Transaction> is the lock manager's.
 
 =head1 METHODS

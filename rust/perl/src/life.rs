@@ -45,6 +45,12 @@ pub(crate) struct Session {
     store: Option<SharedStore>,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
 /// Several Perl objects may share one session: the tied object and its store.
 pub(crate) type SharedSession = Rc<RefCell<Session>>;
 
@@ -91,7 +97,7 @@ impl Session {
                 return Ok(true);
             }
         }
-        self.base = None;
+        self.forget();
         Ok(false)
     }
 
@@ -107,6 +113,13 @@ impl Session {
         self.base.as_ref()
     }
 
+    /// Forgets what was read or written, but keeps its memory.
+    fn forget(&mut self) {
+        if let Some(base) = self.base.take() {
+            base.recycle();
+        }
+    }
+
     pub(crate) fn id(&self) -> Option<&Id> {
         self.id.as_ref()
     }
@@ -115,13 +128,13 @@ impl Session {
     pub(crate) fn begin(&mut self, id: Id) {
         self.id = Some(id);
         self.known = Known::Fresh;
-        self.base = None;
+        self.forget();
     }
 
     /// Opening failed: whatever happens to the Perl object, nothing is written.
     pub(crate) fn give_up(&mut self) {
         self.known = Known::Failed;
-        self.base = None;
+        self.forget();
         self.warned = true;
     }
 
@@ -179,12 +192,13 @@ impl Session {
         match saved.outcome {
             Outcome::Stored | Outcome::Merged { .. } => {
                 self.known = Known::Stored;
+                self.forget();
                 self.base = saved.base;
             }
             Outcome::Dropped => {
                 warnings.push(format!("session {id}: was deleted by another request; this one's changes are dropped"));
                 self.known = Known::Missing;
-                self.base = None;
+                self.forget();
             }
         }
         Ok(())
@@ -213,7 +227,7 @@ impl Session {
         let deleted = self.with_store(perl, |store, _, wait| store.delete(id, principal, wait));
         self.forgive(deleted, warnings)?;
         self.known = Known::Missing;
-        self.base = None;
+        self.forget();
         Ok(())
     }
 

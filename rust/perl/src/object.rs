@@ -235,7 +235,7 @@ impl Object {
             },
             max_depth: borrow(session)?.options.config.limits.max_depth,
         };
-        freeze(self.perl, self.data()?.scalar(), &how, Vec::with_capacity(1024)).map_err(|error| error.in_session(id))
+        freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0)).map_err(|error| error.in_session(id))
     }
 
     /// Makes the data of Storable's bytes. The id in it is the one that was asked for, whatever the bytes say.

@@ -13,6 +13,7 @@
 use crate::backend::{Item, Version};
 use crate::envelope::{self, Encoding, Opened};
 use crate::error::SessionFault;
+use crate::spare::give_buffer;
 
 /// A session as the caller wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,14 @@ impl Loaded {
             }
             Opened::Tombstone | Opened::Other => None,
         })
+    }
+
+    /// Keeps the memory for the next session.
+    pub fn recycle(self) {
+        give_buffer(self.body);
+        if let Some(stored) = self.stored {
+            give_buffer(stored);
+        }
     }
 
     /// What is stored: `body`, or, after a save that merged, `body` with the others' changes.

@@ -35,6 +35,7 @@ mod pause;
 mod placement;
 mod principal;
 mod server;
+mod spare;
 mod store;
 mod wait;
 
@@ -46,5 +47,6 @@ pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
 pub use principal::{Principal, digest};
 pub use server::{DEFAULT_MAP_SIZE, Server, Target};
+pub use spare::{give_buffer, take_buffer};
 pub use store::Store;
 pub use wait::{Interrupted, NoWait, Wait};

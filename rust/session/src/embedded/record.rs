@@ -12,6 +12,7 @@
 use crate::backend::{Item, Version};
 use crate::error::EmbeddedFault;
 use crate::expiry::Expiry;
+use crate::spare::take_buffer;
 
 /// What stands before the value.
 pub(super) const HEADER: usize = 8 + 8 + 4;
@@ -56,7 +57,7 @@ impl<'a> Record<'a> {
 
     pub(super) fn to_item(self, body: bool, now: u64) -> Item {
         Item {
-            value: if body { self.value.to_vec() } else { Vec::new() },
+            value: if body { copy(self.value) } else { Vec::new() },
             flags: self.flags,
             version: self.version,
             expiry: match self.expires {
@@ -86,6 +87,12 @@ pub(super) fn index_key(minute: u64, key: &[u8]) -> Vec<u8> {
 pub(super) fn split_index_key(entry: &[u8]) -> Option<(u64, &[u8])> {
     let (minute, key) = entry.split_first_chunk()?;
     Some((u64::from_be_bytes(*minute), key))
+}
+
+fn copy(value: &[u8]) -> Vec<u8> {
+    let mut copy = take_buffer(value.len());
+    copy.extend_from_slice(value);
+    copy
 }
 
 #[cfg(test)]

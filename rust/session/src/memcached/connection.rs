@@ -14,6 +14,7 @@ use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
 use crate::backend::{Op, Reply};
 use crate::error::Fault;
+use crate::spare::take_buffer;
 use crate::wait::Wait;
 
 /// Room for what a read takes in at once; longer values are read straight into their own memory.
@@ -184,7 +185,7 @@ impl Connection {
     fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Vec<u8>, Fault> {
         let whole = length + 2;
         let here = whole.min(self.buffer.len() - self.used);
-        let mut value = Vec::with_capacity(whole.min(AHEAD.max(here)));
+        let mut value = take_buffer(whole.min(AHEAD.max(here)));
         value.extend_from_slice(&self.buffer[self.used..self.used + here]);
         self.used += here;
         while value.len() < whole {

@@ -35,6 +35,7 @@ use crate::config::Config;
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::placement::Placement;
 use crate::server::Server;
+use crate::spare::{give_buffer, take_buffer};
 use crate::wait::Wait;
 
 /// The servers of one tier.
@@ -235,7 +236,7 @@ impl Memcached {
         deadline: Deadline,
         wait: &mut dyn Wait,
     ) -> Result<(), Fault> {
-        let mut request = Vec::with_capacity(256);
+        let mut request = take_buffer(0);
         group.tokens.clear();
         for &index in &group.members {
             let op = &ops[index];
@@ -243,7 +244,9 @@ impl Memcached {
             wire::encode(op, &self.key(op.key()), token, &mut request)?;
             group.tokens.push(token);
         }
-        group.lent.connection.send(&request, deadline, wait)
+        let sent = group.lent.connection.send(&request, deadline, wait);
+        give_buffer(request);
+        sent
     }
 
     /// Reads the answers of a group. Where the connection was kept and the server had closed it,

@@ -70,7 +70,8 @@ mod tests {
         give_buffer(buffer);
         let again = take_buffer(5_000);
         assert_eq!((again.as_ptr(), again.len()), (address, 0));
-        assert_ne!(take_buffer(5_000).as_ptr(), address);
+        let other = take_buffer(5_000);
+        assert_ne!(other.as_ptr(), address);
     }
 
     #[test]

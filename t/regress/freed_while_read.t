@@ -9,8 +9,10 @@ use Test::More;
 
 use Apache::Session::Memorycached ();
 
-use constant { HEADER => "\x05\x0b", OBJECT => "\x00", SCALAR => "\x0a", FLAG_HASH => "\x19", UTF8 => 1,
-    PLACEHOLDER => 16 };
+use constant {
+    HEADER      => "\x05\x0b", OBJECT => "\x00", SCALAR => "\x0a", FLAG_HASH => "\x19", UTF8 => 1,
+    PLACEHOLDER => 16
+};
 
 sub string { return SCALAR . chr( length $_[0] ) . $_[0] }
 sub key    { my ( $flags, $key ) = @_; return chr($flags) . pack( 'N', length $key ) . $key }

@@ -453,6 +453,11 @@ CV *mc_glob_sub(GV *glob)
     return isGV_with_GP((SV *)glob) ? GvCV(glob) : NULL;
 }
 
+SV *mc_glob_scalar(GV *glob)
+{
+    return isGV_with_GP((SV *)glob) ? GvSV(glob) : NULL;
+}
+
 /* Whether objects of the class can only be made by its own constructor (perl 5.38's class). */
 int mc_is_class(pTHX_ HV *stash)
 {

@@ -42,13 +42,24 @@ pub(crate) fn thaw(call: &mut Call<'_>) -> Result<Return> {
 /// `dclone REFERENCE`: a copy that shares nothing with the original.
 pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
-    let value = with_image(perl, target(call)?, Order::Native, |bytes| revive(perl, bytes))??;
+    let (root, how) = (target(call)?, how(perl, Order::Native)?);
+    let value = state::with_buffer(perl, |mut buffer| {
+        buffer.clear();
+        match freeze(perl, root, &how, buffer) {
+            Ok(image) => {
+                let value = revive(perl, &image);
+                (image, value)
+            }
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    })?;
     Ok(Return::Value(perl.reference_to(value).mortal()))
 }
 
 fn image(call: &mut Call<'_>, order: Order) -> Result<Return> {
-    let perl = call.perl;
-    let image = with_image(perl, target(call)?, order, |bytes| perl.bytes(bytes))?;
+    let (perl, root) = (call.perl, target(call)?);
+    let how = how(perl, order)?;
+    let image = state::with_image(perl, |image| freeze(perl, root, &how, image))?;
     Ok(Return::Value(image.mortal()))
 }
 
@@ -60,19 +71,7 @@ fn revive(perl: Perl, bytes: &[u8]) -> Result<Owned> {
     thaw::thaw(perl, bytes, &Limits::default(), &Classes::Any)
 }
 
-/// Freezes into the interpreter's buffer and uses the image there.
-fn with_image<T>(perl: Perl, root: Scalar, order: Order, work: impl FnOnce(&[u8]) -> T) -> Result<T> {
-    let canonical = match perl.variable(c"Storable::canonical") {
-        Some(canonical) => canonical.is_true(perl)?,
-        None => false,
-    };
-    let how =
-        Freeze { format: Options { order, ..Options::default() }, canonical, max_depth: Limits::default().max_depth };
-    state::with_buffer(perl, |buffer| match freeze(perl, root, &how, buffer) {
-        Ok(image) => {
-            let result = work(&image);
-            (image, Ok(result))
-        }
-        Err(error) => (Vec::new(), Err(error)),
-    })
+fn how(perl: Perl, order: Order) -> Result<Freeze> {
+    let format = Options { order, ..Options::default() };
+    Ok(Freeze { format, canonical: state::canonical(perl)?, max_depth: Limits::default().max_depth })
 }

@@ -72,6 +72,7 @@ fn latin1(bytes: &[u8]) -> String {
 /// A walk over the entries of a hash that does not move its iterator.
 ///
 /// perl visits bucket `(i ^ xhv_rand) & max` for i = 0 … max, `xhv_rand` being 0 before the first iteration.
+#[derive(Clone, Copy)]
 pub(crate) struct Entries<'a> {
     buckets: *mut *mut HE,
     max: usize,

@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 
 use libperl_sys::{self as sys, AV, HV, SV, svtype, thx};
-use storable::{HashFlags, KeyFlags, Options, Order, RefKind, Writer};
+use storable::{HashFlags, KeyFlags, Options, Order, Output, RefKind, Writer, number_text};
 
 use crate::entry::{Entries, Entry};
 use crate::error::{Error, Result};
@@ -30,12 +30,13 @@ pub(crate) struct Freeze {
     pub(crate) max_depth: usize,
 }
 
-/// The frozen image of `root` (a hash, an array or a scalar, not a reference to it), in the memory of `buffer`.
-pub(crate) fn freeze(perl: Perl, root: Scalar, how: &Freeze, buffer: Vec<u8>) -> Result<Vec<u8>> {
+/// Writes the frozen image of `root` (a hash, an array or a scalar, not a reference to it), after what `out` has.
+pub(crate) fn freeze<O: Output>(perl: Perl, root: Scalar, how: &Freeze, out: O) -> Result<O> {
     let mut walk = Walk {
         perl,
         how: *how,
-        writer: Writer::with_buffer(&how.format, buffer),
+        writer: Writer::into_output(&how.format, out),
+        root: root.raw(),
         seen: HashMap::default(),
         classes: Vec::new(),
         frames: Vec::new(),
@@ -44,7 +45,7 @@ pub(crate) fn freeze(perl: Perl, root: Scalar, how: &Freeze, buffer: Vec<u8>) ->
         // SAFETY: as above.
         placeholder: unsafe { shim::mc_placeholder(perl.raw()) },
     };
-    walk.run(root.raw())?;
+    walk.run()?;
     Ok(walk.writer.finish())
 }
 
@@ -70,7 +71,7 @@ impl Hasher for AddressHasher {
 /// An open container.
 enum Frame {
     Array { array: *mut AV, next: usize, len: usize, depth: usize },
-    Hash { entries: Sequence, entry: Option<Entry<'static>>, flagged: bool, restricted: bool, depth: usize },
+    Hash { entries: Sequence, entry: Option<Entry<'static>>, style: Style, depth: usize },
 }
 
 /// The order in which the entries of a hash are written.
@@ -79,16 +80,15 @@ enum Sequence {
     Sorted(std::vec::IntoIter<Entry<'static>>),
 }
 
-impl Iterator for Sequence {
-    type Item = Entry<'static>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'static>> {
-        match self {
-            Sequence::Perl(entries) => entries.next(),
-            Sequence::Sorted(entries) => entries.next(),
-        }
-    }
+/// How the entries of a hash are written.
+#[derive(Clone, Copy)]
+struct Style {
+    flagged: bool,
+    restricted: bool,
+    /// `PL_sv_placeholder`: the value of a key that is allowed and absent.
+    placeholder: *mut SV,
+    /// Booleans are strings, so a string needs no second look.
+    plain: bool,
 }
 
 /// What is known of a class that was met.
@@ -101,10 +101,13 @@ struct Class {
     hook: bool,
 }
 
-struct Walk {
+struct Walk<O> {
     perl: Perl,
     how: Freeze,
-    writer: Writer,
+    writer: Writer<O>,
+    /// Often has more than one owner, and its number is 0.
+    root: *mut SV,
+    /// The numbers of all other values that the walk may come to again.
     seen: HashMap<usize, u64, BuildHasherDefault<AddressHasher>>,
     classes: Vec<Class>,
     frames: Vec<Frame>,
@@ -112,9 +115,9 @@ struct Walk {
     placeholder: *mut SV,
 }
 
-impl Walk {
-    fn run(&mut self, root: *mut SV) -> Result<()> {
-        let mut next = Some((root, 0));
+impl<O: Output> Walk<O> {
+    fn run(&mut self) -> Result<()> {
+        let mut next = Some((self.root, 0));
         while let Some((value, depth)) = next {
             self.value(value, depth)?;
             next = self.step()?;
@@ -126,7 +129,7 @@ impl Walk {
     /// are done.
     #[inline]
     fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
-        let Walk { frames, writer, how, undef, placeholder, .. } = self;
+        let Walk { frames, writer, how, undef, .. } = self;
         let plain = !how.format.booleans;
         while let Some(frame) = frames.last_mut() {
             match frame {
@@ -148,23 +151,23 @@ impl Walk {
                         }
                     }
                 }
-                Frame::Hash { entries, entry, flagged, restricted, depth } => {
+                Frame::Hash { entries, entry, style, depth } => {
                     if let Some(entry) = entry.take() {
-                        write_key(writer, entry, *flagged, *restricted, *placeholder)?;
+                        write_key(writer, entry, *style)?;
                     }
-                    for found in entries.by_ref() {
-                        let value = found.value();
-                        if value == *placeholder {
-                            if !*flagged {
-                                continue;
-                            }
-                            writer.sv_undef();
-                        // SAFETY: a value of a live hash.
-                        } else if !(plain && unsafe { write_leaf(writer, value) }) {
-                            *entry = Some(found);
-                            return Ok(Some((value, *depth)));
+                    let found = match entries {
+                        Sequence::Perl(entries) => {
+                            // A copy, which the compiler can keep in registers.
+                            let mut walk = *entries;
+                            let found = write_leaves(writer, &mut walk, *style)?;
+                            *entries = walk;
+                            found
                         }
-                        write_key(writer, found, *flagged, *restricted, *placeholder)?;
+                        Sequence::Sorted(entries) => write_leaves(writer, entries, *style)?,
+                    };
+                    if let Some(found) = found {
+                        *entry = Some(found);
+                        return Ok(Some((found.value(), *depth)));
                     }
                 }
             }
@@ -185,17 +188,11 @@ impl Walk {
                 return Ok(());
             }
             // SAFETY: as above.
-            if unsafe { may_come_again(sv, flags) } {
-                let number = self.writer.number();
-                match self.seen.entry(sv.addr()) {
-                    std::collections::hash_map::Entry::Occupied(former) => {
-                        self.writer.object(*former.get());
-                        return Ok(());
-                    }
-                    std::collections::hash_map::Entry::Vacant(slot) => {
-                        slot.insert(number);
-                    }
-                }
+            if unsafe { may_come_again(sv, flags) }
+                && let Some(former) = self.number_before(sv)
+            {
+                self.writer.object(former);
+                return Ok(());
             }
             if flags & sys::SVs_OBJECT != 0 {
                 // SAFETY: an object has a class.
@@ -218,6 +215,22 @@ impl Walk {
                 continue;
             }
             return self.referent(sv, flags, kind, depth);
+        }
+    }
+
+    /// The number of a value that was written before; of one that was not, the number is kept.
+    #[inline]
+    fn number_before(&mut self, sv: *mut SV) -> Option<u64> {
+        let number = self.writer.number();
+        if sv == self.root {
+            return (number > 0).then_some(0);
+        }
+        match self.seen.entry(sv.addr()) {
+            std::collections::hash_map::Entry::Occupied(former) => Some(*former.get()),
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                slot.insert(number);
+                None
+            }
         }
     }
 
@@ -320,6 +333,9 @@ impl Walk {
                 if self.how.format.order == Order::Native {
                     return self.writer.double(value);
                 }
+                if value.is_finite() {
+                    return self.writer.bytes(number_text(value).as_bytes());
+                }
             }
             self.formatted(sv);
         }
@@ -377,7 +393,8 @@ impl Walk {
             } else {
                 self.writer.hash(hash.visible(self.perl));
             }
-            self.frames.push(Frame::Hash { entries, entry: None, flagged, restricted, depth });
+            let style = Style { flagged, restricted, placeholder: self.placeholder, plain: !self.how.format.booleans };
+            self.frames.push(Frame::Hash { entries, entry: None, style, depth });
         }
         Ok(())
     }
@@ -485,8 +502,8 @@ fn iv(value: sys::IV) -> i64 {
 ///
 /// # Safety
 /// `sv` is alive.
-#[inline]
-unsafe fn write_leaf(writer: &mut Writer, sv: *mut SV) -> bool {
+#[inline(always)]
+unsafe fn write_leaf<O: Output>(writer: &mut Writer<O>, sv: *mut SV) -> bool {
     // SAFETY: as promised to this function; POK promises a buffer, IOK an integer, and below PVMG there is no magic.
     unsafe {
         let flags = (*sv).sv_flags;
@@ -562,13 +579,37 @@ unsafe fn string<'a>(sv: *mut SV) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts((*sv).sv_u.svu_pv.cast::<u8>(), (*(*sv).sv_any.cast::<sys::XPV>()).xpv_cur) }
 }
 
-/// The key of an entry, after its value.
-#[inline]
-fn write_key(writer: &mut Writer, entry: Entry, flagged: bool, restricted: bool, placeholder: *mut SV) -> Result<()> {
-    let key = entry.key();
-    if !flagged {
-        return Ok(writer.key(key)?);
+/// Writes entries while their values are leaves; returns the first whose value is none, of which nothing is written.
+#[inline(always)]
+fn write_leaves<O: Output>(
+    writer: &mut Writer<O>,
+    entries: &mut impl Iterator<Item = Entry<'static>>,
+    style: Style,
+) -> Result<Option<Entry<'static>>> {
+    for entry in entries {
+        let value = entry.value();
+        if value == style.placeholder {
+            if !style.flagged {
+                continue;
+            }
+            writer.sv_undef();
+        // SAFETY: a value of a live hash.
+        } else if !(style.plain && unsafe { write_leaf(writer, value) }) {
+            return Ok(Some(entry));
+        }
+        write_key(writer, entry, style)?;
     }
+    Ok(None)
+}
+
+/// The key of an entry, after its value.
+#[inline(always)]
+fn write_key<O: Output>(writer: &mut Writer<O>, entry: Entry, style: Style) -> Result<()> {
+    if style.flagged { write_flag_key(writer, entry, style) } else { Ok(writer.key(entry.key())?) }
+}
+
+#[inline(never)]
+fn write_flag_key<O: Output>(writer: &mut Writer<O>, entry: Entry, style: Style) -> Result<()> {
     let mut flags = KeyFlags::NONE;
     if entry.is_utf8() {
         flags = flags | KeyFlags::UTF8;
@@ -577,11 +618,11 @@ fn write_key(writer: &mut Writer, entry: Entry, flagged: bool, restricted: bool,
         flags = flags | KeyFlags::WAS_UTF8;
     }
     let value = entry.value();
-    if value == placeholder {
+    if value == style.placeholder {
         flags = flags | KeyFlags::PLACEHOLDER;
     // SAFETY: a value of a live hash.
-    } else if restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
+    } else if style.restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
         flags = flags | KeyFlags::LOCKED;
     }
-    Ok(writer.flag_key(key, flags)?)
+    Ok(writer.flag_key(entry.key(), flags)?)
 }

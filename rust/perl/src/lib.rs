@@ -6,7 +6,7 @@
 //! - `tie`, `store`: the methods, one function each; `object`: the hash with Apache::Session's keys that they work on
 //! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
 //! - `args`, `classes`: the arguments of `tie`
-//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`
+//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl
 //! - `wait`: signals that come while a server is waited for
 //! - `codec`: the codec on its own
 //! - `perl`, `scalar`, `array`, `hash`, `entry`, `call`, `error`: Perl's types as small handles, and the way in and out
@@ -27,6 +27,7 @@ mod entry;
 mod error;
 mod freeze;
 mod hash;
+mod image;
 mod life;
 mod object;
 mod perl;

@@ -87,6 +87,7 @@ unsafe extern "C" {
     pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter, keys: usize) -> *mut SV;
 
     pub(crate) fn mc_bless(perl: *mut PerlInterpreter, sv: *mut SV, stash: *mut HV);
+    pub(crate) fn mc_glob_scalar(glob: *mut GV) -> *mut SV;
     pub(crate) fn mc_glob_sub(glob: *mut GV) -> *mut CV;
     pub(crate) fn mc_is_class(perl: *mut PerlInterpreter, stash: *mut HV) -> c_int;
     pub(crate) fn mc_stash_name(perl: *mut PerlInterpreter, stash: *mut HV, len: *mut usize) -> *const c_char;

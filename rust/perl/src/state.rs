@@ -13,7 +13,9 @@ use session::{Config, Store};
 use storable::Scratch;
 
 use crate::error::Result;
+use crate::image::Image;
 use crate::perl::{Owned, Perl};
+use crate::scalar::Scalar;
 use crate::shim;
 
 /// A store that sessions with the same configuration share.
@@ -26,6 +28,9 @@ struct State {
     stashes: [Cell<*mut HV>; 3],
     /// The globs, not the subs: a sub may be redefined.
     globs: [Cell<*mut GV>; 4],
+    canonical: Cell<*mut GV>,
+    /// How many bytes the last image took.
+    image_len: Cell<usize>,
     /// What new objects are copies of, and the subs that it was made with.
     template: RefCell<Option<Template>>,
     /// For images on their way to Perl.
@@ -135,6 +140,27 @@ pub(crate) fn template(perl: Perl, make: fn(Perl) -> Result<Owned>) -> Result<Ow
     Ok(unsafe { Owned::from_raw(perl, thx::Perl_newHVhv(perl.raw(), hash).cast()) })
 }
 
+/// Whether `$Storable::canonical` is set: hashes are to be written with their keys sorted.
+pub(crate) fn canonical(perl: Perl) -> Result<bool> {
+    let slot = &state(perl).canonical;
+    if slot.get().is_null() {
+        slot.set(perl.glob(c"Storable::canonical"));
+    }
+    // SAFETY: a glob of a package variable, which stays.
+    let value = unsafe { shim::mc_glob_scalar(slot.get()) };
+    // SAFETY: alive while the glob has it.
+    if value.is_null() { Ok(false) } else { unsafe { Scalar::from_raw(value) }.is_true(perl) }
+}
+
+/// Has an image written in memory of the size that the last one took, for they are much the same.
+pub(crate) fn with_image(perl: Perl, work: impl FnOnce(Image) -> Result<Image>) -> Result<Owned> {
+    const MOST: usize = 1 << 20;
+    let len = &state(perl).image_len;
+    let image = work(Image::with_capacity(perl, len.get()))?;
+    len.set(image.len().min(MOST));
+    Ok(image.finish())
+}
+
 /// Lends the buffer for images, which keeps its memory from one use to the next.
 pub(crate) fn with_buffer<T>(perl: Perl, work: impl FnOnce(Vec<u8>) -> (Vec<u8>, T)) -> T {
     const KEPT: usize = 1 << 20;
@@ -164,6 +190,8 @@ fn state<'a>(perl: Perl) -> &'a State {
                 stores: RefCell::default(),
                 stashes: [const { Cell::new(ptr::null_mut()) }; 3],
                 globs: [const { Cell::new(ptr::null_mut()) }; 4],
+                canonical: Cell::new(ptr::null_mut()),
+                image_len: Cell::new(0),
                 template: RefCell::default(),
                 buffer: Cell::default(),
                 scratch: Cell::default(),

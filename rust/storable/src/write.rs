@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::header::ByteOrder;
 use crate::number::number_text;
 use crate::options::{Options, Order};
+use crate::output::Output;
 
 /// Appends values to an image: containers before their contents, in a hash each value before its key, a
 /// class before its object.
@@ -31,8 +32,8 @@ use crate::options::{Options, Order};
 /// assert_eq!(writer.finish(), b"\x05\x0b\x11\x04User\x03\0\0\0\x01\x0a\x01x\0\0\0\x04name");
 /// ```
 #[derive(Debug)]
-pub struct Writer {
-    out: Vec<u8>,
+pub struct Writer<O = Vec<u8>> {
+    out: O,
     network: bool,
     booleans: bool,
     number: u64,
@@ -48,22 +49,28 @@ impl Writer {
     /// Begins an image in a buffer, whose contents are dropped and whose memory is used.
     pub fn with_buffer(options: &Options, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
+        Self::into_output(options, buffer)
+    }
+}
+
+impl<O: Output> Writer<O> {
+    /// Begins an image that goes into an output, after what is there already.
+    pub fn into_output(options: &Options, mut out: O) -> Self {
         if options.file {
-            buffer.extend_from_slice(FILE_MAGIC);
+            out.append(FILE_MAGIC);
         }
         let network = options.order == Order::Network;
-        buffer.extend_from_slice(&[MAJOR << 1 | u8::from(network), options.minor]);
+        out.append(&[MAJOR << 1 | u8::from(network), options.minor]);
         if !network {
             let order: &[u8; 8] = match ByteOrder::HERE {
                 ByteOrder::Little => b"12345678",
                 ByteOrder::Big => b"87654321",
             };
-            buffer.push(8);
-            buffer.extend_from_slice(order);
+            out.append_with(&[8], order);
             // int, long, pointer, double
-            buffer.extend_from_slice(&[4, LONG_SIZE, POINTER_SIZE, 8]);
+            out.append(&[4, LONG_SIZE, POINTER_SIZE, 8]);
         }
-        Self { out: buffer, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
+        Self { out, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
     }
 
     /// The number that the next value gets; the root's is 0.
@@ -118,14 +125,13 @@ impl Writer {
     #[inline]
     pub fn integer(&mut self, value: i64) {
         if let Ok(small) = i8::try_from(value) {
-            self.tag(tag::BYTE);
-            self.out.push(small.cast_unsigned() ^ 0x80);
+            self.fixed(&[tag::BYTE, small.cast_unsigned() ^ 0x80]);
         } else if !self.network {
             self.tag(tag::INTEGER);
-            self.out.extend_from_slice(&value.to_ne_bytes());
+            self.out.append(&value.to_ne_bytes());
         } else if let Ok(value) = i32::try_from(value) {
-            self.tag(tag::NETINT);
-            self.out.extend_from_slice(&value.to_be_bytes());
+            let [a, b, c, d] = value.to_be_bytes();
+            self.fixed(&[tag::NETINT, a, b, c, d]);
         } else {
             self.bytes(itoa::Buffer::new().format(value).as_bytes());
         }
@@ -139,7 +145,7 @@ impl Writer {
             self.bytes(number_text(value).as_bytes());
         } else {
             self.tag(tag::DOUBLE);
-            self.out.extend_from_slice(&value.to_ne_bytes());
+            self.out.append(&value.to_ne_bytes());
         }
     }
 
@@ -190,17 +196,17 @@ impl Writer {
     /// The key of the value before. Refused if it is longer than Perl's keys can be, 2 GB.
     #[inline]
     pub fn key(&mut self, key: &[u8]) -> Result<()> {
-        let length = fits(key.len(), "a key")?;
-        self.length(length);
-        self.out.extend_from_slice(key);
+        let length = self.four(fits(key.len(), "a key")?);
+        self.out.append_with(&length, key);
         Ok(())
     }
 
     /// The key of the value before, in a hash whose keys carry flags.
     #[inline]
     pub fn flag_key(&mut self, key: &[u8], flags: KeyFlags) -> Result<()> {
-        self.out.push(flags.bits());
-        self.key(key)
+        let [a, b, c, d] = self.four(fits(key.len(), "a key")?);
+        self.out.append_with(&[flags.bits(), a, b, c, d], key);
+        Ok(())
     }
 
     /// A reference; its target must come next.
@@ -219,12 +225,10 @@ impl Writer {
     pub fn object(&mut self, number: u64) {
         match u32::try_from(number) {
             Ok(number) if number <= MAX_I32 => {
-                self.out.push(tag::OBJECT);
-                self.out.extend_from_slice(&number.to_be_bytes());
+                self.out.append_with(&[tag::OBJECT], &number.to_be_bytes());
             }
             _ => {
-                self.out.extend_from_slice(&[tag::LOBJECT, tag::OBJECT]);
-                self.long_length(number);
+                self.out.append_with(&[tag::LOBJECT, tag::OBJECT], &self.eight(number));
             }
         }
     }
@@ -239,72 +243,76 @@ impl Writer {
         }
         let index = self.classes.len();
         self.classes.insert(class.into(), index);
-        self.out.push(tag::BLESS);
-        self.class_number(class.len(), length);
-        self.out.extend_from_slice(class);
+        self.class_number(tag::BLESS, class.len(), length);
+        self.out.append(class);
         Ok(index)
     }
 
     /// The class of the value that must come next, by the number that [`bless`](Self::bless) returned.
     #[inline]
     pub fn bless_again(&mut self, index: usize) -> Result<()> {
-        self.out.push(tag::IX_BLESS);
-        self.class_number(index, fits(index, "the number of classes")?);
+        self.class_number(tag::IX_BLESS, index, fits(index, "the number of classes")?);
         Ok(())
     }
 
     /// The image.
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(self) -> O {
         self.out
     }
 
     #[inline]
     fn tag(&mut self, tag: u8) {
-        self.number = self.number.wrapping_add(1);
-        self.out.push(tag);
+        self.fixed(&[tag]);
     }
 
+    /// A value that takes these bytes and no more.
     #[inline]
+    fn fixed(&mut self, bytes: &[u8]) {
+        self.number = self.number.wrapping_add(1);
+        self.out.append(bytes);
+    }
+
+    #[inline(always)]
     fn string(&mut self, short: u8, long: u8, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
-            Ok(length) => self.out.extend_from_slice(&[short, length]),
-            Err(_) => self.sized(&[long], bytes.len()),
+            Ok(length) => self.out.append_with(&[short, length], bytes),
+            Err(_) => {
+                self.sized(&[long], bytes.len());
+                self.out.append(bytes);
+            }
         }
-        self.out.extend_from_slice(bytes);
     }
 
     /// A tag with its flags, if any, and a length.
-    #[inline]
+    #[inline(always)]
     fn sized(&mut self, tag: &[u8], len: usize) {
-        match fits(len, "") {
-            Ok(length) => {
-                self.out.extend_from_slice(tag);
-                self.length(length);
-            }
-            Err(_) => {
-                self.out.push(tag::LOBJECT);
-                self.out.extend_from_slice(tag);
-                self.long_length(u64::try_from(len).unwrap_or(u64::MAX));
-            }
+        match small(len) {
+            Some(length) => self.out.append_with(tag, &self.four(length)),
+            None => self.large(tag, len),
         }
     }
 
+    #[cold]
+    fn large(&mut self, tag: &[u8], len: usize) {
+        let length = self.eight(u64::try_from(len).unwrap_or(u64::MAX));
+        self.out.append(&[tag::LOBJECT]);
+        self.out.append_with(tag, &length);
+    }
+
     #[inline]
-    fn length(&mut self, length: u32) {
-        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
+    fn four(&self, length: u32) -> [u8; 4] {
+        if self.network { length.to_be_bytes() } else { length.to_ne_bytes() }
     }
 
-    fn long_length(&mut self, length: u64) {
-        self.out.extend_from_slice(&if self.network { length.to_be_bytes() } else { length.to_ne_bytes() });
+    fn eight(&self, length: u64) -> [u8; 8] {
+        if self.network { length.to_be_bytes() } else { length.to_ne_bytes() }
     }
 
-    fn class_number(&mut self, number: usize, long: u32) {
+    /// A tag and the number of a class or the length of its name: in one byte if it is short.
+    fn class_number(&mut self, tag: u8, number: usize, long: u32) {
         match u8::try_from(number) {
-            Ok(short) if number <= SHORT_CLASS => self.out.push(short),
-            _ => {
-                self.out.push(LONG_CLASS);
-                self.length(long);
-            }
+            Ok(short) if number <= SHORT_CLASS => self.out.append(&[tag, short]),
+            _ => self.out.append_with(&[tag, LONG_CLASS], &self.four(long)),
         }
     }
 }
@@ -317,12 +325,20 @@ const LONG_SIZE: u8 = if cfg!(all(unix, target_pointer_width = "64")) { 8 } else
 const POINTER_SIZE: u8 = if cfg!(target_pointer_width = "64") { 8 } else { 4 };
 
 /// A length that four bytes hold.
-#[inline]
+#[inline(always)]
+fn small(length: usize) -> Option<u32> {
+    u32::try_from(length).ok().filter(|&length| length <= MAX_I32)
+}
+
+/// A length that must fit in four bytes.
+#[inline(always)]
 fn fits(length: usize, what: &str) -> Result<u32> {
-    match u32::try_from(length) {
-        Ok(length) if length <= MAX_I32 => Ok(length),
-        _ => Err(Error::unsupported(format!("{what} of {length}, more than {MAX_LENGTH}"))),
-    }
+    small(length).ok_or_else(|| too_long(length, what))
+}
+
+#[cold]
+fn too_long(length: usize, what: &str) -> Error {
+    Error::unsupported(format!("{what} of {length}, more than {MAX_LENGTH}"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,47 @@
+//! Where an image is written to.
+
+/// Takes the bytes of an image, one piece after the other.
+///
+/// `Vec<u8>` is one. Another can be memory that somebody else wants the image in:
+///
+/// ```
+/// use storable::{Options, Output, Writer};
+///
+/// #[derive(Default)]
+/// struct Count(usize);
+///
+/// impl Output for Count {
+///     fn append(&mut self, bytes: &[u8]) {
+///         self.0 += bytes.len();
+///     }
+/// }
+///
+/// let mut writer = Writer::into_output(&Options::default(), Count::default());
+/// writer.bytes(b"dwho");
+/// assert_eq!(writer.finish().0, 8);
+/// ```
+pub trait Output {
+    /// Appends some bytes.
+    fn append(&mut self, bytes: &[u8]);
+
+    /// Appends the few bytes of a tag and a length, and what they announce.
+    #[inline]
+    fn append_with(&mut self, head: &[u8], body: &[u8]) {
+        self.append(head);
+        self.append(body);
+    }
+}
+
+impl Output for Vec<u8> {
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn append_with(&mut self, head: &[u8], body: &[u8]) {
+        self.reserve(head.len().saturating_add(body.len()));
+        self.extend_from_slice(head);
+        self.extend_from_slice(body);
+    }
+}

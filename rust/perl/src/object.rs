@@ -229,10 +229,7 @@ impl Object {
     pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Vec<u8>> {
         let how = Freeze {
             format: storable::Options::default(),
-            canonical: match self.perl.variable(c"Storable::canonical") {
-                Some(canonical) => canonical.is_true(self.perl)?,
-                None => false,
-            },
+            canonical: state::canonical(self.perl)?,
             max_depth: borrow(session)?.options.config.limits.max_depth,
         };
         freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0)).map_err(|error| error.in_session(id))

@@ -121,14 +121,6 @@ impl Perl {
         }
     }
 
-    /// The value of a package variable, when it exists.
-    pub(crate) fn variable(self, name: &CStr) -> Option<Scalar> {
-        // SAFETY: looks up only.
-        let sv = unsafe { thx::Perl_get_sv(self.0, name.as_ptr(), 0) };
-        // SAFETY: a package variable lives as long as its glob.
-        (!sv.is_null()).then(|| unsafe { Scalar::from_raw(sv) })
-    }
-
     /// Perl's true or false.
     pub(crate) fn boolean(self, value: bool) -> Scalar {
         // SAFETY: immortals of the interpreter.

@@ -123,8 +123,6 @@ static int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error)
 typedef struct {
     SV *sv;
     SV *out;
-    const char *bytes;
-    STRLEN len;
     int flag;
 } mc_scalar;
 
@@ -150,7 +148,7 @@ static void do_copy(pTHX_ void *argument)
 /* A copy of sv, after its get magic. */
 int mc_copy(pTHX_ SV *sv, SV **copy, SV **error)
 {
-    mc_scalar a = { sv, NULL, NULL, 0, 0 };
+    mc_scalar a = { sv, NULL, 0 };
     int status = mc_guard(aTHX_ do_copy, &a, error);
     *copy = a.out;
     return status;
@@ -167,7 +165,7 @@ static void do_string(pTHX_ void *argument)
 /* A new plain string of what sv is in string context. */
 int mc_string(pTHX_ SV *sv, SV **string, SV **error)
 {
-    mc_scalar a = { sv, NULL, NULL, 0, 0 };
+    mc_scalar a = { sv, NULL, 0 };
     int status = mc_guard(aTHX_ do_string, &a, error);
     *string = a.out;
     return status;
@@ -227,7 +225,7 @@ static void do_overloaded(pTHX_ void *argument)
 /* Whether the class overloads an operator. */
 int mc_overloaded(pTHX_ HV *stash, int *overloaded, SV **error)
 {
-    mc_scalar a = { (SV *)stash, NULL, NULL, 0, 0 };
+    mc_scalar a = { (SV *)stash, NULL, 0 };
     int status;
     if (!HvAMAGIC(stash)) {
         *overloaded = 0;
@@ -248,7 +246,7 @@ static void do_matches(pTHX_ void *argument)
 /* Whether the regular expression sv (qr//) matches the string. */
 int mc_matches(pTHX_ SV *sv, SV *string, int *matches, SV **error)
 {
-    mc_scalar a = { sv, string, NULL, 0, 0 };
+    mc_scalar a = { sv, string, 0 };
     int status = mc_guard(aTHX_ do_matches, &a, error);
     *matches = a.flag;
     return status;

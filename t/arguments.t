@@ -92,7 +92,9 @@ my %fine = (
     updateOnly         => [ 0,     1 ],
     principal          => [ undef, 'uid' ],
     IDLength           => [ 16,    64 ],
-    Transaction        => [ undef, 0 ],
+    Transaction        => [ undef, 0, 1 ],
+    lock_timeout       => [ undef, 0, 0.5, 30 ],
+    lock_ttl           => [ undef, 1, 60 ],
     ketama_points      => [ undef, 0 ],
 );
 
@@ -107,7 +109,7 @@ for my $name ( sort keys %fine ) {
 }
 
 subtest 'not yet' => sub {
-    my %later = ( Transaction => 1, secret => 'x' x 32, ketama_points => 150 );
+    my %later = ( secret => 'x' x 32, ketama_points => 150 );
     for my $name ( sort keys %later ) {
         ok !attempt( %good, $name => $later{$name} ), "$name is refused";
         like $@, qr/\b$name\b.*not yet/, 'and says so';

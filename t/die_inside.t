@@ -13,20 +13,21 @@ use Fixture::Session;
 
 {
 
+    package Dying::Hook;
+    sub STORABLE_freeze { die "a hook\n" }
+
+    package Dying::Hash;
+    sub TIEHASH  { return bless [ bless [], 'Dying::Hook' ], shift }
+    sub FIRSTKEY { die "never called\n" }
+    sub FETCH    { die "never called\n" }
+
+    package Dying::String;
+    sub STORABLE_freeze { return bless [], 'Dying::Text' }
+
     package Dying::Scalar;
     sub TIESCALAR { return bless [], shift }
     sub FETCH     { die "a tied scalar\n" }
     sub STORE     { return }
-
-    package Dying::Hash;
-    sub TIEHASH  { return bless [], shift }
-    sub FIRSTKEY { die "a tied hash\n" }
-    sub FETCH    { die "a tied hash\n" }
-
-    package Dying::Array;
-    sub TIEARRAY  { return bless [], shift }
-    sub FETCHSIZE { die "a tied array\n" }
-    sub FETCH     { die "a tied array\n" }
 
     package Dying::Text;
     use overload '""' => sub { die "an overload\n" }, fallback => 1;
@@ -36,9 +37,9 @@ use Fixture::Session;
 }
 
 my %values = (
-    'a tied scalar' => sub { tie my $scalar, 'Dying::Scalar'; \$scalar },
-    'a tied hash'   => sub { tie my %hash,   'Dying::Hash';   \%hash },
-    'a tied array'  => sub { tie my @array,  'Dying::Array';  \@array },
+    'a hook'                     => sub { bless [],     'Dying::Hook' },
+    'a hook in a tied hash'      => sub { tie my %hash, 'Dying::Hash'; \%hash },
+    'the overload of its string' => sub { bless {},     'Dying::String' },
 );
 
 on_each_backend {
@@ -51,6 +52,7 @@ on_each_backend {
             $session{a}    = 'after';
             $session{deep} = [ 1, { bad => $values{$name}->() } ];
             ok !eval { tied(%session)->save; 1 }, 'save dies';
+            like $@, qr/\A(?:a hook|an overload)\n\z/, 'as it did inside';
             is contents( $arguments, $id )->{a}, 'before', 'nothing is stored';
             delete $session{deep};
             ok eval { tied(%session)->save; 1 }, 'without it, it is saved' or diag $@;

@@ -2,7 +2,7 @@
 
 /* ---- methods ------------------------------------------------------------------------------------------------- */
 
-#define MC_MAX_ARGS 8
+#define MC_MAX_ARGS 10
 
 XS_INTERNAL(mc_method)
 {
@@ -103,6 +103,7 @@ static int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error)
         ENTER;
         SAVETMPS;
         save_scalar(PL_errgv); /* $@ belongs to the caller */
+        PUSHSTACKi(PERLSI_UNKNOWN); /* next, last and goto don't see loops beyond it */
         PUSHMARK(SP);
         XPUSHs(sv_2mortal(newSViv(PTR2IV(&call))));
         PUTBACK;
@@ -111,6 +112,7 @@ static int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error)
             *error = newSVsv(ERRSV);
             status = MC_DIED;
         }
+        POPSTACK;
         FREETMPS;
         LEAVE;
     } else {
@@ -196,6 +198,13 @@ int mc_weaken(pTHX_ SV *reference, SV **error)
 static void do_sever(pTHX_ void *argument)
 {
     SV *sv = (SV *)argument;
+    if (SvIMMORTAL(sv))
+        return;
+    if (SvMAGICAL(sv)) { /* what is tied would call its object */
+        sv_unmagic(sv, PERL_MAGIC_tied);
+        sv_unmagic(sv, PERL_MAGIC_tiedscalar);
+        sv_unmagic(sv, PERL_MAGIC_tiedelem);
+    }
     switch (SvTYPE(sv)) {
     case SVt_PVAV:
         av_clear((AV *)sv);
@@ -316,6 +325,172 @@ int mc_call_sub(pTHX_ CV *cv, SV **args, I32 items, SV **out, SV **error)
     return status;
 }
 
+typedef struct {
+    CV *cv;
+    SV **args;
+    I32 items;
+    AV *out;
+} mc_list_call;
+
+static void do_list(pTHX_ void *argument)
+{
+    mc_list_call *a = (mc_list_call *)argument;
+    dSP;
+    I32 i, count;
+    ENTER;
+    SAVETMPS;
+    PUSHMARK(SP);
+    EXTEND(SP, a->items);
+    for (i = 0; i < a->items; i++)
+        PUSHs(a->args[i]);
+    PUTBACK;
+    count = call_sv((SV *)a->cv, G_LIST);
+    SPAGAIN;
+    SP -= count;
+    for (i = 0; i < count; i++)
+        av_push(a->out, SvREFCNT_inc_simple_NN(SP[i + 1]));
+    PUTBACK;
+    FREETMPS;
+    LEAVE;
+}
+
+/* Calls cv in list context; what it returned, not copies of it, is appended to out. */
+int mc_call_list(pTHX_ CV *cv, SV **args, I32 items, AV *out, SV **error)
+{
+    mc_list_call a = { cv, args, items, out };
+    return mc_guard(aTHX_ do_list, &a, error);
+}
+
+typedef struct {
+    SV *source;
+    CV *callback;
+    SV *out;
+    SV *failure;
+} mc_eval_call;
+
+static void do_eval(pTHX_ void *argument)
+{
+    mc_eval_call *a = (mc_eval_call *)argument;
+    dSP;
+    ENTER;
+    SAVETMPS;
+    CLEAR_ERRSV();
+    PUSHMARK(SP);
+    mXPUSHs(newSVsv(a->source));
+    PUTBACK;
+    (void)call_sv((SV *)a->callback, G_SCALAR);
+    SPAGAIN;
+    a->out = newSVsv(POPs);
+    PUTBACK;
+    if (SvTRUE_NN(ERRSV)) {
+        a->failure = newSVsv(ERRSV);
+        CLEAR_ERRSV();
+    }
+    FREETMPS;
+    LEAVE;
+}
+
+/* What callback makes of a source. $@, where that was left, goes into *failure. */
+int mc_eval(pTHX_ SV *source, CV *callback, SV **out, SV **failure, SV **error)
+{
+    mc_eval_call a = { source, callback, NULL, NULL };
+    int status = mc_guard(aTHX_ do_eval, &a, error);
+    *out = a.out;
+    *failure = a.failure;
+    return status;
+}
+
+static void do_require(pTHX_ void *argument)
+{
+    load_module(PERL_LOADMOD_NOIMPORT, newSVsv((SV *)argument), NULL);
+}
+
+/* Loads the module of that name. */
+int mc_require(pTHX_ SV *name, SV **error)
+{
+    return mc_guard(aTHX_ do_require, name, error);
+}
+
+static void do_derives(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    a->flag = sv_derived_from_sv(a->sv, a->out, 0) ? 1 : 0;
+}
+
+/* Whether sv is an object of the class, or of one derived from it. */
+int mc_derives(pTHX_ SV *sv, SV *class, int *derives, SV **error)
+{
+    mc_scalar a = { sv, class, 0 };
+    int status = mc_guard(aTHX_ do_derives, &a, error);
+    *derives = a.flag;
+    return status;
+}
+
+static void do_push(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    SV *element = a->out;
+    a->out = NULL;
+    av_push((AV *)a->sv, element);
+}
+
+/* Appends to an array that is not only ours, which takes element over. */
+int mc_push(pTHX_ SV *array, SV *element, SV **error)
+{
+    mc_scalar a = { array, element, 0 };
+    return mc_guard(aTHX_ do_push, &a, error);
+}
+
+static void do_point(pTHX_ void *argument)
+{
+    mc_scalar *a = (mc_scalar *)argument;
+    SV *reference = sv_2mortal(newRV_noinc(a->out));
+    sv_setsv(a->sv, reference);
+}
+
+/* Makes a scalar that is not only ours refer to target, which it takes over. */
+int mc_point(pTHX_ SV *scalar, SV *target, SV **error)
+{
+    mc_scalar a = { scalar, target, 0 };
+    return mc_guard(aTHX_ do_point, &a, error);
+}
+
+typedef struct {
+    SV *variable;
+    SV *object;
+    SV *key;
+    I32 index;
+    int how;
+} mc_tie_call;
+
+static void do_tie(pTHX_ void *argument)
+{
+    mc_tie_call *a = (mc_tie_call *)argument;
+    if (SvTYPE(a->variable) < SVt_PVMG)
+        sv_upgrade(a->variable, SVt_PVMG);
+    if (a->how == PERL_MAGIC_tiedelem)
+        sv_magic(a->variable, a->object, a->how, (char *)a->key, a->key ? HEf_SVKEY : a->index);
+    else
+        sv_magic(a->variable, a->object, a->how, NULL, 0);
+}
+
+/* Ties a variable to an object, or makes it the element of something tied. None of the values is taken over. */
+int mc_tie(pTHX_ SV *variable, SV *object, int how, SV *key, I32 index, SV **error)
+{
+    mc_tie_call a = { variable, object, key, index, how };
+    return mc_guard(aTHX_ do_tie, &a, error);
+}
+
+static void do_warn(pTHX_ void *argument)
+{
+    warn_sv((SV *)argument);
+}
+
+int mc_warn(pTHX_ SV *text, SV **error)
+{
+    return mc_guard(aTHX_ do_warn, text, error);
+}
+
 /* ---- native values behind Perl objects -------------------------------------------------------------------------- */
 
 extern void mc_native_free(void *native);
@@ -407,6 +582,7 @@ SV *mc_new_array(pTHX_ STRLEN elements)
         AV *av = (AV *)sv;
         SV **array;
         Newx(array, elements, SV *);
+        Zero(array, elements, SV *); /* a hook may see it before it is full */
         AvALLOC(av) = AvARRAY(av) = array;
         AvMAX(av) = (SSize_t)elements - 1;
     }
@@ -438,12 +614,20 @@ SV *mc_new_hash(pTHX_ STRLEN keys)
 
 /* ---- macros as functions -------------------------------------------------------------------------------------------- */
 
-/* Makes a new value, of no class yet, an object. */
+/* Makes a new value an object. */
 void mc_bless(pTHX_ SV *sv, HV *stash)
 {
     SvUPGRADE(sv, SVt_PVMG);
+    if (SvOBJECT(sv))
+        SvREFCNT_dec((SV *)SvSTASH(sv));
     SvOBJECT_on(sv);
     SvSTASH_set(sv, (HV *)SvREFCNT_inc_simple_NN((SV *)stash));
+}
+
+/* A hash knows how many of its keys are only allowed, not there. */
+void mc_add_placeholders(pTHX_ HV *hash, int more)
+{
+    HvPLACEHOLDERS_set(hash, HvPLACEHOLDERS_get(hash) + more);
 }
 
 CV *mc_glob_sub(GV *glob)
@@ -482,6 +666,18 @@ int mc_is_utf8(const char *bytes, STRLEN len)
 int mc_is_tied(SV *sv, int how)
 {
     return SvRMAGICAL(sv) && mg_find(sv, how) ? 1 : 0;
+}
+
+/* What a tied variable or an element of one is tied to; an element has its key, or else its index. */
+int mc_tied_to(SV *sv, int how, SV **object, SV **key, I32 *index)
+{
+    MAGIC *mg = SvTYPE(sv) >= SVt_PVMG && SvMAGICAL(sv) ? mg_find(sv, how) : NULL;
+    if (!mg)
+        return 0;
+    *object = mg->mg_obj;
+    *key = mg->mg_len == HEf_SVKEY ? (SV *)mg->mg_ptr : NULL;
+    *index = (I32)mg->mg_len;
+    return 1;
 }
 
 /* Whether accessing sv does more than it says: any magic but what extensions keep there and weak references. */

@@ -70,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) principal: Option<String>,
     pub(crate) id_length: usize,
     pub(crate) update_only: bool,
+    /// The session is locked from the time it is opened.
+    pub(crate) transaction: bool,
     pub(crate) missing: Missing,
     pub(crate) on_error: OnError,
 }
@@ -87,6 +89,7 @@ impl Options {
             principal: None,
             id_length: 32,
             update_only: false,
+            transaction: false,
             missing: if caller == Caller::Tie { Missing::Empty } else { Missing::Die },
             on_error: OnError::Die,
         };
@@ -138,9 +141,13 @@ impl Options {
                         options.id_length = length;
                     }
                 }
-                "lock_timeout" | "lock_ttl" => {
-                    argument.seconds()?;
+                "lock_timeout" => argument.duration_or_none(&mut options.config.lock_timeout)?,
+                "lock_ttl" => {
+                    if let Some(seconds) = argument.seconds()? {
+                        options.config.lock_ttl = seconds;
+                    }
                 }
+                "Transaction" => options.transaction = argument.truth()?,
                 "max_depth" => {
                     if let Some(depth) = argument.count()? {
                         options.config.limits.max_depth = depth;
@@ -151,10 +158,8 @@ impl Options {
                         options.config.limits.max_size = size;
                     }
                 }
-                // Elsewhere, Transaction is the lock manager's business, and that may be another's.
-                "Transaction" if caller == Caller::Foreign => {}
-                "Transaction" | "secret" | "ketama_points" if !value.is_true(perl)? => {}
-                "Transaction" | "secret" | "ketama_points" => {
+                "secret" | "ketama_points" if !value.is_true(perl)? => {}
+                "secret" | "ketama_points" => {
                     return Err(Error::text(format!("argument {name}: not yet in this release")));
                 }
                 _ if caller == Caller::Tie => warnings.push(unknown(&name)),
@@ -240,6 +245,19 @@ impl Argument<'_> {
         match self.number(TAKES)? {
             None => Ok(()),
             Some(seconds) if seconds > 0.0 && seconds <= 86400.0 => {
+                *slot = Duration::from_secs_f64(seconds);
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(TAKES)),
+        }
+    }
+
+    /// A time that may be none at all.
+    fn duration_or_none(&self, slot: &mut Duration) -> Result<()> {
+        const TAKES: &str = "a number of seconds, at most 86400";
+        match self.number(TAKES)? {
+            None => Ok(()),
+            Some(seconds) if seconds <= 86400.0 => {
                 *slot = Duration::from_secs_f64(seconds);
                 Ok(())
             }

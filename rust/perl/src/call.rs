@@ -42,6 +42,11 @@ impl Call<'_> {
         }
     }
 
+    /// How many arguments were given.
+    pub(crate) fn items(&self) -> usize {
+        self.args.len()
+    }
+
     /// The object that the method was called on.
     pub(crate) fn object(&self) -> Result<Hash> {
         self.arg(0).hash().ok_or_else(|| Error::text("called without its object"))

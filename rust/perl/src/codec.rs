@@ -1,53 +1,69 @@
-//! The codec on its own: `Apache::Session::Memorycached::Storable`'s `freeze`, `nfreeze`, `thaw` and `dclone`.
+//! The codec on its own: the functions of `Apache::Session::Memorycached::Storable`, which are those of Storable.
 
-use storable::{Limits, Options, Order};
+use storable::{Header, Limits, Options, Order};
 
 use crate::call::{Call, Return};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
-use crate::freeze::{Freeze, freeze};
+use crate::freeze::{Freeze, TOO_DEEP, freeze};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::state;
-use crate::thaw;
+use crate::thaw::{self, Code, Thaw};
+use crate::variables::Variable;
 
 /// `nfreeze REFERENCE`: the image in network order.
 pub(crate) fn nfreeze(call: &mut Call<'_>) -> Result<Return> {
-    image(call, Order::Network)
+    image(call, Options::default())
 }
 
 /// `freeze REFERENCE`: the image in this machine's order.
 pub(crate) fn native_freeze(call: &mut Call<'_>) -> Result<Return> {
-    image(call, Order::Native)
+    image(call, Options { order: Order::Native, ..Options::default() })
 }
 
-/// `thaw BYTES`: a reference to what was frozen.
+/// `_file_image REFERENCE, NETWORK_ORDER`: the image as the contents of a file.
+pub(crate) fn file_image(call: &mut Call<'_>) -> Result<Return> {
+    let perl = call.perl;
+    let order = if arg(call, 1)?.is_true(perl)? { Order::Network } else { Order::Native };
+    let root = arg(call, 0)?.target().ok_or_else(not_a_reference)?;
+    frozen(perl, root, &how(perl, Options { order, file: true, ..Options::default() })?)
+}
+
+/// `thaw BYTES [, FLAGS | OPTION => VALUE, ...]`: a reference to what was frozen.
 pub(crate) fn thaw(call: &mut Call<'_>) -> Result<Return> {
-    let (perl, image) = (call.perl, call.arg(0));
-    // A copy, for a DESTROY may change the original meanwhile. Perl lets long strings share their buffer.
-    let value = if image.is_long() {
-        let copy = image.copy(perl)?;
-        copy.scalar().with_bytes(perl, |bytes| revive(perl, bytes))?
-    } else {
-        state::with_buffer(perl, |mut buffer| {
-            buffer.clear();
-            let value = image.with_bytes(perl, |bytes| buffer.extend_from_slice(bytes));
-            let value = value.map(|()| revive(perl, &buffer));
-            (buffer, value)
-        })?
-    };
-    Ok(Return::Value(perl.reference_to(value?).mortal()))
+    let image = arg(call, 0)?;
+    if !image.is_defined() {
+        return Ok(Return::Value(call.perl.undef()));
+    }
+    thawed(call, image, |bytes| match Header::is_file(bytes) {
+        true => Err(Error::text("not a Storable value at byte 0: expected a frozen value, found the contents of a file")),
+        false => Ok(()),
+    })
+}
+
+/// `_thaw_file BYTES [, FLAGS | OPTION => VALUE, ...]`: the same for the contents of a file.
+pub(crate) fn thaw_file(call: &mut Call<'_>) -> Result<Return> {
+    let image = arg(call, 0)?;
+    thawed(call, image, |bytes| match Header::is_file(bytes) {
+        true => Ok(()),
+        false => Err(Error::text("File is not a perl storable")),
+    })
 }
 
 /// `dclone REFERENCE`: a copy that shares nothing with the original.
 pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
-    let (root, how) = (target(call)?, how(perl, Order::Native)?);
+    let root = arg(call, 0)?.target().ok_or_else(|| Error::text("Not a reference"))?;
+    let how = Freeze { cloning: true, ..how(perl, Options { order: Order::Native, ..Options::default() })? };
+    let classes = Classes::Any;
+    let limits = Limits { max_depth: usize::MAX, ..Limits::default() };
+    let revive = Thaw { limits, classes: &classes, bless: true, tie: true, code: Code::AsTold, cloning: true };
     let value = state::with_buffer(perl, |mut buffer| {
         buffer.clear();
         match freeze(perl, root, &how, buffer) {
             Ok(image) => {
-                let value = revive(perl, &image);
+                let value = thaw::thaw(perl, &image, &revive);
                 (image, value)
             }
             Err(error) => (Vec::new(), Err(error)),
@@ -56,22 +72,177 @@ pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
     Ok(Return::Value(perl.reference_to(value).mortal()))
 }
 
-fn image(call: &mut Call<'_>, order: Order) -> Result<Return> {
+/// `_limits DEPTH, HASH_DEPTH`: what Storable sets `$Storable::recursion_limit` and `…_hash` to when it is loaded. It means
+/// its own stack, and does not count here; another value is the program's.
+pub(crate) fn limits(call: &mut Call<'_>) -> Result<Return> {
+    let perl = call.perl;
+    state::set_storable_limits(perl, [call.arg(0).plain_integer(perl), call.arg(1).plain_integer(perl)]);
+    Ok(Return::Nothing)
+}
+
+fn image(call: &mut Call<'_>, format: Options) -> Result<Return> {
     let (perl, root) = (call.perl, target(call)?);
-    let how = how(perl, order)?;
-    let image = state::with_image(perl, |image| freeze(perl, root, &how, image))?;
+    frozen(perl, root, &how(perl, format)?)
+}
+
+fn frozen(perl: Perl, root: Scalar, how: &Freeze) -> Result<Return> {
+    let image = state::with_image(perl, |image| freeze(perl, root, how, image))?;
     Ok(Return::Value(image.mortal()))
 }
 
 fn target(call: &Call<'_>) -> Result<Scalar> {
-    call.arg(0).target().ok_or_else(|| Error::text("not a reference"))
+    if call.items() > 1 {
+        return Err(Error::text("too many arguments"));
+    }
+    arg(call, 0)?.target().ok_or_else(not_a_reference)
 }
 
-fn revive(perl: Perl, bytes: &[u8]) -> Result<Owned> {
-    thaw::thaw(perl, bytes, &Limits::default(), &Classes::Any)
+/// An argument as it is now, where it is tied or otherwise magical.
+fn arg(call: &Call<'_>, index: usize) -> Result<Scalar> {
+    let arg = call.arg(index);
+    if arg.is_magical() { Ok(arg.copy(call.perl)?.mortal()) } else { Ok(arg) }
 }
 
-fn how(perl: Perl, order: Order) -> Result<Freeze> {
-    let format = Options { order, ..Options::default() };
-    Ok(Freeze { format, canonical: state::canonical(perl)?, max_depth: Limits::default().max_depth })
+fn not_a_reference() -> Error {
+    Error::text("not a reference")
+}
+
+fn how(perl: Perl, format: Options) -> Result<Freeze> {
+    let max_depth = recursion_limit(perl, Variable::RecursionLimit).unwrap_or(Limits::default().max_depth);
+    let max_hash_depth = recursion_limit(perl, Variable::RecursionLimitHash).map_or(max_depth, |limit| limit.min(max_depth));
+    let canonical = Variable::Canonical.get(perl).is_true(perl)?;
+    Ok(Freeze { format, canonical, max_depth, max_hash_depth, code: true, cloning: false })
+}
+
+/// The limit that the program has set, in containers and references, which are two for each level that Storable counts.
+fn recursion_limit(perl: Perl, variable: Variable) -> Option<usize> {
+    let value = variable.get(perl);
+    if !value.is_defined() {
+        return None;
+    }
+    let limit = value.plain_integer(perl);
+    let storables = state::storable_limits(perl)[usize::from(matches!(variable, Variable::RecursionLimitHash))];
+    let limit = if limit == storables { None } else { usize::try_from(limit).ok() };
+    limit.map(|limit| limit.saturating_mul(2))
+}
+
+fn thawed(call: &Call<'_>, image: Scalar, check: impl Fn(&[u8]) -> Result<()>) -> Result<Return> {
+    let perl = call.perl;
+    let (classes, flags, limits) = options(call)?;
+    let how = Thaw {
+        limits,
+        classes: &classes,
+        bless: flags & BLESS_OK != 0,
+        tie: flags & TIE_OK != 0,
+        code: Code::AsTold,
+        cloning: false,
+    };
+    let revive = |bytes: &[u8]| {
+        check(bytes)?;
+        revive(perl, bytes, &how)
+    };
+    // A copy, for a DESTROY or a hook may change the original meanwhile. Perl lets long strings share their buffer.
+    let value = if image.is_long() {
+        let copy = image.copy(perl)?;
+        with_image_bytes(perl, copy.scalar(), revive)?
+    } else {
+        state::with_buffer(perl, |mut buffer| {
+            buffer.clear();
+            let copied = with_image_bytes(perl, image, |bytes| {
+                buffer.extend_from_slice(bytes);
+                Ok(())
+            });
+            let value = copied.and_then(|()| revive(&buffer));
+            (buffer, value)
+        })?
+    };
+    Ok(Return::Value(value.mortal()))
+}
+
+/// `$Storable::flags`: make objects.
+const BLESS_OK: i64 = 2;
+/// `$Storable::flags`: tie variables.
+const TIE_OK: i64 = 4;
+
+/// The arguments after the first: flags, or options by name.
+fn options(call: &Call<'_>) -> Result<(Classes, i64, Limits)> {
+    let perl = call.perl;
+    let default = Variable::Flags.get(perl);
+    let mut flags = default;
+    let mut classes = Classes::Any;
+    let mut limits = Limits::default();
+    limits.max_depth = recursion_limit(perl, Variable::RecursionLimit).unwrap_or(limits.max_depth);
+    if call.items() == 2 {
+        let given = arg(call, 1)?;
+        flags = if given.is_defined() { given } else { flags };
+    } else if call.items() % 2 == 0 {
+        return Err(Error::text("thaw takes an image, and flags or pairs of options and values"));
+    }
+    for at in (1..call.items()).step_by(2).filter(|_| call.items() != 2) {
+        let (name, value) = (arg(call, at)?.to_text(perl)?, arg(call, at + 1)?);
+        match name.as_str() {
+            "flags" => flags = value,
+            "classes" => classes = Classes::from_argument(perl, value)?,
+            "max_depth" => limits.max_depth = count(perl, "max_depth", value)?,
+            "max_size" => limits.max_size = count(perl, "max_size", value)?,
+            _ => return Err(Error::text(format!("unknown option {name}: there are flags, classes, max_depth and max_size"))),
+        }
+    }
+    let flags = if flags.is_defined() { number(perl, "flags", flags)? } else { BLESS_OK | TIE_OK };
+    Ok((classes, flags, limits))
+}
+
+fn count(perl: Perl, name: &str, value: Scalar) -> Result<usize> {
+    let number = number(perl, name, value)?;
+    usize::try_from(number).map_err(|_| Error::text(format!("option {name}: {number} is negative")))
+}
+
+fn number(perl: Perl, name: &str, value: Scalar) -> Result<i64> {
+    match value.to_number(perl)? {
+        Ok(number) if number.fract() == 0.0 => Ok(number as i64),
+        Ok(number) => Err(Error::text(format!("option {name}: {number} is not an integer"))),
+        Err(text) => Err(Error::text(format!("option {name}: {text} is not a number"))),
+    }
+}
+
+fn with_image_bytes<T>(perl: Perl, image: Scalar, work: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    if image.is_wide(perl)? {
+        return Err(Error::text("Frozen string corrupt - contains characters outside 0-255"));
+    }
+    image.with_bytes(perl, work)?
+}
+
+fn revive(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
+    let header = Header::parse(bytes).map_err(|error| match (error.is_version(), bytes) {
+        (true, [version, minor, ..]) => too_new(version >> 1, *minor),
+        _ => error.into(),
+    })?;
+    refuse_future(perl, &header)?;
+    let value = thaw::thaw(perl, bytes, how).map_err(|error| match error {
+        Error::Storable(error) if error.is_limit() && bytes.len() <= how.limits.max_size => Error::text(TOO_DEEP),
+        error => error,
+    })?;
+    // Before 0.6, a reference to an object was stored as such.
+    let is_reference = header.major == 0 && value.scalar().target().is_some_and(Scalar::is_object);
+    Ok(if is_reference { value } else { perl.reference_to(value) })
+}
+
+/// Images of a later minor version are read unless `$Storable::accept_future_minor` forbids it.
+fn refuse_future(perl: Perl, header: &Header) -> Result<()> {
+    if header.minor <= MINOR {
+        return Ok(());
+    }
+    let accept = Variable::AcceptFutureMinor.get(perl);
+    if !accept.is_defined() || accept.is_true(perl)? {
+        return Ok(());
+    }
+    Err(too_new(header.major, header.minor))
+}
+
+/// The newest minor version whose tags are known.
+const MINOR: u8 = 12;
+
+/// Storable's words.
+fn too_new(major: u8, minor: u8) -> Error {
+    Error::text(format!("Storable binary image v{major}.{minor} more recent than I am (v2.{MINOR})"))
 }

@@ -3,21 +3,34 @@
 //! The walk goes straight over the SVs, with a stack of its own, so depth costs heap and never the thread's stack.
 //! A value needs to be remembered by its address only when something else may lead to it again: when it has more
 //! than one owner, or a weak reference. Everything else is written and forgotten.
+//!
+//! That changes with the first object that has a `STORABLE_freeze` hook, for a hook may return a reference to anything. The
+//! walk then starts anew and remembers every value. And a hook may do anything: before it is called, the open containers and
+//! what is still to come of the open hashes get owners here (`foreign`).
+
+mod foreign;
+mod hook;
+mod pairs;
+mod rare;
 
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 
-use libperl_sys::{self as sys, AV, HV, SV, svtype, thx};
-use storable::{HashFlags, KeyFlags, Options, Order, Output, RefKind, Writer, number_text};
+use libperl_sys::{self as sys, AV, CV, HV, SV, svtype, thx};
+use storable::{HashFlags, Options, Order, Output, RefKind, Writer, number_text};
 
-use crate::entry::{Entries, Entry};
+use self::hook::Taken;
+use self::pairs::{Pairs, Style, Waiting};
+use self::rare::Tied;
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::perl::Perl;
 use crate::scalar::Scalar;
 use crate::shim;
+use crate::state;
 
 /// What a freezing may do, and how its bytes are laid out.
 #[derive(Clone, Copy, Debug)]
@@ -28,24 +41,51 @@ pub(crate) struct Freeze {
     pub(crate) canonical: bool,
     /// How many arrays, hashes and references may be open at once; what is written can be read back.
     pub(crate) max_depth: usize,
+    /// How many may be open around and with a hash.
+    pub(crate) max_hash_depth: usize,
+    /// Code references are stored if `$Storable::Deparse` says so; else they never are.
+    pub(crate) code: bool,
+    /// What hooks are told: this becomes a copy in this process.
+    pub(crate) cloning: bool,
 }
+
+impl Freeze {
+    /// For a session.
+    pub(crate) fn session(canonical: bool, max_depth: usize) -> Freeze {
+        let format = Options::default();
+        Freeze { format, canonical, max_depth, max_hash_depth: max_depth, code: false, cloning: false }
+    }
+}
+
+/// Storable's words.
+pub(crate) const TOO_DEEP: &str = "Max. recursion depth with nested structures exceeded";
 
 /// Writes the frozen image of `root` (a hash, an array or a scalar, not a reference to it), after what `out` has.
 pub(crate) fn freeze<O: Output>(perl: Perl, root: Scalar, how: &Freeze, out: O) -> Result<O> {
+    let _nested = state::nested(perl)?;
     let mut walk = Walk {
         perl,
         how: *how,
         writer: Writer::into_output(&how.format, out),
         root: root.raw(),
         seen: HashMap::default(),
+        careful: false,
+        again: false,
         classes: Vec::new(),
         frames: Vec::new(),
+        held: Vec::new(),
         // SAFETY: the immortals of the interpreter that called us.
         undef: unsafe { shim::mc_undef(perl.raw()) },
         // SAFETY: as above.
+        yes: unsafe { shim::mc_yes(perl.raw()) },
+        // SAFETY: as above.
+        no: unsafe { shim::mc_no(perl.raw()) },
+        // SAFETY: as above.
         placeholder: unsafe { shim::mc_placeholder(perl.raw()) },
     };
-    walk.run()?;
+    let done = walk.run();
+    let released = walk.release();
+    done.and(released)?;
     Ok(walk.writer.finish())
 }
 
@@ -70,25 +110,14 @@ impl Hasher for AddressHasher {
 
 /// An open container.
 enum Frame {
-    Array { array: *mut AV, next: usize, len: usize, depth: usize },
-    Hash { entries: Sequence, entry: Option<Entry<'static>>, style: Style, depth: usize },
-}
-
-/// The order in which the entries of a hash are written.
-enum Sequence {
-    Perl(Entries<'static>),
-    Sorted(std::vec::IntoIter<Entry<'static>>),
-}
-
-/// How the entries of a hash are written.
-#[derive(Clone, Copy)]
-struct Style {
-    flagged: bool,
-    restricted: bool,
-    /// `PL_sv_placeholder`: the value of a key that is allowed and absent.
-    placeholder: *mut SV,
-    /// Booleans are strings, so a string needs no second look.
-    plain: bool,
+    Array { array: *mut AV, next: usize, len: usize, depth: usize, held: bool },
+    Hash { pairs: Pairs, waiting: Option<Waiting>, style: Style, depth: usize, held: bool },
+    /// An object that its hook took apart.
+    Hook(Box<Taken>),
+    /// The key of an element of a tied hash, after the object behind that.
+    Key(*mut SV, usize),
+    /// The index of an element of a tied array, after the object behind that.
+    Index(i32),
 }
 
 /// What is known of a class that was met.
@@ -97,8 +126,18 @@ struct Class {
     /// Its number in the image, once it was named there.
     number: Option<usize>,
     overloaded: bool,
-    /// It has a STORABLE_freeze hook.
-    hook: bool,
+    /// Its `STORABLE_freeze`, unless that said that it wants no part in this.
+    hook: Option<*mut CV>,
+}
+
+/// What a step over the common containers comes to.
+enum Next {
+    /// A value that needs more than to be copied, and how deep it lies.
+    Value(*mut SV, usize),
+    /// The innermost container is not a common one.
+    Rare,
+    /// Nothing is open any more.
+    End,
 }
 
 struct Walk<O> {
@@ -109,9 +148,17 @@ struct Walk<O> {
     root: *mut SV,
     /// The numbers of all other values that the walk may come to again.
     seen: HashMap<usize, u64, BuildHasherDefault<AddressHasher>>,
+    /// The walk may come to any value again.
+    careful: bool,
+    /// The walk has to begin again.
+    again: bool,
     classes: Vec<Class>,
     frames: Vec<Frame>,
+    /// What must live until the walk ends, whatever the code of the application does.
+    held: Vec<*mut SV>,
     undef: *mut SV,
+    yes: *mut SV,
+    no: *mut SV,
     placeholder: *mut SV,
 }
 
@@ -120,24 +167,40 @@ impl<O: Output> Walk<O> {
         let mut next = Some((self.root, 0));
         while let Some((value, depth)) = next {
             self.value(value, depth)?;
-            next = self.step()?;
+            next = match std::mem::take(&mut self.again) {
+                true => Some(self.begin_again()),
+                false => self.step()?,
+            };
         }
         Ok(())
+    }
+
+    fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
+        loop {
+            match self.step_common()? {
+                Next::Value(value, depth) => return Ok(Some((value, depth))),
+                Next::End => return Ok(None),
+                Next::Rare => match self.step_rare()? {
+                    Some(next) => return Ok(Some(next)),
+                    None => continue,
+                },
+            }
+        }
     }
 
     /// The next value in the open containers, innermost first, that needs more than to be copied; closes those that
     /// are done.
     #[inline]
-    fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
-        let Walk { frames, writer, how, undef, .. } = self;
-        let plain = !how.format.booleans;
+    fn step_common(&mut self) -> Result<Next> {
+        let Walk { frames, writer, how, undef, careful, .. } = self;
+        let plain = !how.format.booleans && !*careful;
         while let Some(frame) = frames.last_mut() {
             match frame {
-                Frame::Array { array, next, len, depth } => {
+                Frame::Array { array, next, len, depth, .. } => {
                     // An array that shrank under the walk ends there: its fill is read anew.
                     let mut index = *next;
                     while index < *len {
-                        // SAFETY: the array is alive, held by the graph.
+                        // SAFETY: the array is alive, held by the graph or by us.
                         let element = unsafe { element(*array, index) };
                         index += 1;
                         if element.is_null() {
@@ -147,33 +210,25 @@ impl<O: Output> Walk<O> {
                         // SAFETY: an element of a live array.
                         } else if !(plain && unsafe { write_leaf(writer, element) }) {
                             *next = index;
-                            return Ok(Some((element, *depth)));
+                            return Ok(Next::Value(element, *depth));
                         }
                     }
                 }
-                Frame::Hash { entries, entry, style, depth } => {
-                    if let Some(entry) = entry.take() {
-                        write_key(writer, entry, *style)?;
+                Frame::Hash { pairs, waiting, style, depth, .. } => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting.write_key(writer, *style)?;
                     }
-                    let found = match entries {
-                        Sequence::Perl(entries) => {
-                            // A copy, which the compiler can keep in registers.
-                            let mut walk = *entries;
-                            let found = write_leaves(writer, &mut walk, *style)?;
-                            *entries = walk;
-                            found
-                        }
-                        Sequence::Sorted(entries) => write_leaves(writer, entries, *style)?,
-                    };
-                    if let Some(found) = found {
-                        *entry = Some(found);
-                        return Ok(Some((found.value(), *depth)));
+                    if let Some(found) = pairs.write(writer, *style)? {
+                        let value = found.value();
+                        *waiting = Some(found);
+                        return Ok(Next::Value(value, *depth));
                     }
                 }
+                _ => return Ok(Next::Rare),
             }
             frames.pop();
         }
-        Ok(None)
+        Ok(Next::End)
     }
 
     /// Writes one value; a container is opened and left on the stack.
@@ -184,11 +239,10 @@ impl<O: Output> Walk<O> {
             // SAFETY: every value that the walk comes to is alive, held by the graph under the root.
             let flags = unsafe { (*sv).sv_flags };
             if sv == self.undef {
-                self.writer.sv_undef();
-                return Ok(());
+                return self.write_undef();
             }
             // SAFETY: as above.
-            if unsafe { may_come_again(sv, flags) }
+            if (self.careful || unsafe { may_come_again(sv, flags) })
                 && let Some(former) = self.number_before(sv)
             {
                 self.writer.object(former);
@@ -196,16 +250,36 @@ impl<O: Output> Walk<O> {
             }
             if flags & sys::SVs_OBJECT != 0 {
                 // SAFETY: an object has a class.
-                let stash = unsafe { sys::SvSTASH(sv) };
-                self.bless(stash)?;
+                let class = self.class(unsafe { sys::SvSTASH(sv) })?;
+                if self.classes[class].hook.is_some() && self.take_apart(sv, class, depth)? {
+                    return Ok(());
+                }
+                self.bless(class)?;
             }
             let kind = flags & sys::SVTYPEMASK;
-            if kind < svtype::SVt_PVAV as u32 && flags & sys::SVf_ROK != 0 && kind != svtype::SVt_REGEXP as u32 {
-                if kind >= svtype::SVt_PVMG as u32 {
-                    self.check_scalar(sv)?;
+            if kind >= svtype::SVt_PVMG as u32 && flags & sys::SVs_RMG != 0 {
+                // SAFETY: as above.
+                match unsafe { Tied::find(sv, kind) } {
+                    None => {}
+                    Some(Tied::Variable(shape, object)) => {
+                        self.writer.tied(shape);
+                        sv = self.behind(object);
+                        depth += 1;
+                        self.check_depth(depth, self.how.max_depth)?;
+                        continue;
+                    }
+                    Some(Tied::Element(object, place)) => {
+                        depth += 1;
+                        self.check_depth(depth, self.how.max_depth)?;
+                        self.open_element(place, depth);
+                        sv = object;
+                        continue;
+                    }
                 }
+            }
+            if kind < svtype::SVt_PVAV as u32 && flags & sys::SVf_ROK != 0 && kind != svtype::SVt_REGEXP as u32 {
                 depth += 1;
-                self.check_depth(depth)?;
+                self.check_depth(depth, self.how.max_depth)?;
                 // SAFETY: SVf_ROK promises a target.
                 let target = unsafe { sys::SvRV(sv) };
                 let weak = flags & sys::SVprv_WEAKREF != 0;
@@ -247,21 +321,15 @@ impl<O: Output> Walk<O> {
             return self.array(sv, depth + 1);
         }
         if kind == svtype::SVt_PVMG as u32 || kind == svtype::SVt_PVLV as u32 {
-            self.check_scalar(sv)?;
             return self.scalar(sv, flags);
         }
-        let what = if kind == svtype::SVt_PVCV as u32 {
-            "a code reference"
-        } else if kind == svtype::SVt_REGEXP as u32 {
-            "a regular expression"
-        } else if kind == svtype::SVt_PVGV as u32 {
-            "a glob or a file handle"
-        } else if kind == svtype::SVt_PVIO as u32 {
-            "an I/O handle"
-        } else {
-            "a value of perl's own"
-        };
-        Err(unsupported(what))
+        if kind == svtype::SVt_REGEXP as u32 {
+            return self.regexp(sv);
+        }
+        if kind == svtype::SVt_PVCV as u32 && self.may_store_code()? {
+            return self.code(sv);
+        }
+        self.lost(sv)
     }
 
     #[inline]
@@ -280,6 +348,14 @@ impl<O: Output> Walk<O> {
             }
         }
         if flags & sys::SVf_POK != 0 {
+            if sv == self.yes {
+                self.writer.yes();
+                return Ok(());
+            }
+            if sv == self.no {
+                self.writer.no();
+                return Ok(());
+            }
             if flags & sys::SVs_RMG != 0 {
                 self.vstring(sv)?;
             }
@@ -357,19 +433,17 @@ impl<O: Output> Walk<O> {
     }
 
     fn array(&mut self, sv: *mut SV, depth: usize) -> Result<()> {
-        self.check_depth(depth)?;
-        self.check_tied(sv, b'P', "a tied array")?;
+        self.check_depth(depth, self.how.max_depth)?;
         let array = sv.cast::<AV>();
         // SAFETY: alive, held by the graph.
         let len = unsafe { crate::array::Array::from_raw(array) }.len();
         self.writer.array(len);
-        self.frames.push(Frame::Array { array, next: 0, len, depth });
+        self.frames.push(Frame::Array { array, next: 0, len, depth, held: false });
         Ok(())
     }
 
     fn hash(&mut self, sv: *mut SV, depth: usize) -> Result<()> {
-        self.check_depth(depth)?;
-        self.check_tied(sv, b'P', "a tied hash")?;
+        self.check_depth(depth, self.how.max_hash_depth)?;
         // SAFETY: alive, held by the graph, and not tied.
         unsafe {
             let flags = (*sv).sv_flags;
@@ -380,12 +454,12 @@ impl<O: Output> Walk<O> {
                 // Fixes the order, so that it is the one that `each` and Storable will see, too.
                 thx::Perl_hv_iterinit(self.perl.raw(), sv.cast());
             }
-            let entries = if self.how.canonical {
+            let pairs = if self.how.canonical {
                 let mut sorted: Vec<Entry<'static>> = hash.entries().collect();
                 sorted.sort_by(|a, b| a.compare(*b));
-                Sequence::Sorted(sorted.into_iter())
+                Pairs::Sorted(sorted.into_iter())
             } else {
-                Sequence::Perl(hash.entries())
+                Pairs::Perl(hash.entries())
             };
             if flagged {
                 let len = if restricted { hash.len() } else { hash.visible(self.perl) };
@@ -393,36 +467,20 @@ impl<O: Output> Walk<O> {
             } else {
                 self.writer.hash(hash.visible(self.perl));
             }
-            let style = Style { flagged, restricted, placeholder: self.placeholder, plain: !self.how.format.booleans };
-            self.frames.push(Frame::Hash { entries, entry: None, style, depth });
+            let plain = !self.how.format.booleans && !self.careful;
+            let style = Style { flagged, restricted, placeholder: self.placeholder, plain };
+            self.frames.push(Frame::Hash { pairs, waiting: None, style, depth, held: false });
         }
         Ok(())
     }
 
-    fn bless(&mut self, stash: *mut HV) -> Result<()> {
-        let at = self.class(stash)?;
-        if let Some(number) = self.classes[at].number {
+    fn bless(&mut self, class: usize) -> Result<()> {
+        if let Some(number) = self.classes[class].number {
             return Ok(self.writer.bless_again(number)?);
         }
-        let name = self.class_name(stash)?;
-        if self.classes[at].hook {
-            let name = String::from_utf8_lossy(name);
-            return Err(unsupported(&format!("an object of class {name}, which has a STORABLE_freeze hook")));
-        }
-        self.classes[at].number = Some(self.writer.bless(name)?);
+        let name = self.perl.class_name(self.classes[class].stash)?;
+        self.classes[class].number = Some(self.writer.bless(name)?);
         Ok(())
-    }
-
-    fn class_name<'a>(&self, stash: *mut HV) -> Result<&'a [u8]> {
-        let mut len = 0;
-        // SAFETY: a live class, which has its name for as long as it lives.
-        unsafe {
-            let start = shim::mc_stash_name(self.perl.raw(), stash, &mut len);
-            if start.is_null() {
-                return Err(unsupported("an object whose class was deleted"));
-            }
-            Ok(std::slice::from_raw_parts(start.cast::<u8>(), len))
-        }
     }
 
     /// Where in `classes` a class is; looked up once.
@@ -436,13 +494,9 @@ impl<O: Output> Walk<O> {
 
     #[cold]
     fn learn(&mut self, stash: *mut HV) -> Result<usize> {
-        let (mut overloaded, mut error): (c_int, _) = (0, ptr::null_mut());
-        // SAFETY: a live class; the shim guards the look-up of its operators.
-        let status = unsafe { shim::mc_overloaded(self.perl.raw(), stash, &mut overloaded, &mut error) };
-        self.perl.status(status, error)?;
-        // SAFETY: looks up only.
-        let hook = unsafe { thx::Perl_gv_fetchmethod_autoload(self.perl.raw(), stash, c"STORABLE_freeze".as_ptr(), 0) };
-        self.classes.push(Class { stash, number: None, overloaded: overloaded != 0, hook: !hook.is_null() });
+        let overloaded = self.perl.overloads(stash)?;
+        let hook = self.perl.method(stash, c"STORABLE_freeze");
+        self.classes.push(Class { stash, number: None, overloaded, hook });
         Ok(self.classes.len() - 1)
     }
 
@@ -459,36 +513,12 @@ impl<O: Output> Walk<O> {
         Ok(self.classes[at].overloaded)
     }
 
-    fn check_depth(&self, depth: usize) -> Result<()> {
-        if depth > self.how.max_depth {
-            let limit = self.how.max_depth;
-            return Err(Error::text(format!("can't store a value nested more than {limit} levels deep")));
+    fn check_depth(&self, depth: usize, limit: usize) -> Result<()> {
+        match depth > limit {
+            true => Err(Error::text(TOO_DEEP)),
+            false => Ok(()),
         }
-        Ok(())
     }
-
-    /// A scalar whose type allows magic: neither tied nor an element of something tied.
-    fn check_scalar(&self, sv: *mut SV) -> Result<()> {
-        // SAFETY: alive, held by the graph.
-        if unsafe { (*sv).sv_flags } & sys::SVs_RMG == 0 {
-            return Ok(());
-        }
-        self.check_tied(sv, b'q', "a tied scalar")?;
-        self.check_tied(sv, b'p', "an element of a tied variable")?;
-        self.check_tied(sv, b'r', "a regular expression")
-    }
-
-    fn check_tied(&self, sv: *mut SV, how: u8, what: &str) -> Result<()> {
-        // SAFETY: looks through the magic of a live value.
-        if unsafe { (*sv).sv_flags & sys::SVs_RMG != 0 && shim::mc_is_tied(sv, c_int::from(how)) != 0 } {
-            return Err(unsupported(what));
-        }
-        Ok(())
-    }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::text(format!("can't store {what}"))
 }
 
 /// Perl's integer, whose width is perl's choice.
@@ -577,52 +607,4 @@ unsafe fn element(array: *mut AV, index: usize) -> *mut SV {
 unsafe fn string<'a>(sv: *mut SV) -> &'a [u8] {
     // SAFETY: as promised to this function.
     unsafe { std::slice::from_raw_parts((*sv).sv_u.svu_pv.cast::<u8>(), (*(*sv).sv_any.cast::<sys::XPV>()).xpv_cur) }
-}
-
-/// Writes entries while their values are leaves; returns the first whose value is none, of which nothing is written.
-#[inline(always)]
-fn write_leaves<O: Output>(
-    writer: &mut Writer<O>,
-    entries: &mut impl Iterator<Item = Entry<'static>>,
-    style: Style,
-) -> Result<Option<Entry<'static>>> {
-    for entry in entries {
-        let value = entry.value();
-        if value == style.placeholder {
-            if !style.flagged {
-                continue;
-            }
-            writer.sv_undef();
-        // SAFETY: a value of a live hash.
-        } else if !(style.plain && unsafe { write_leaf(writer, value) }) {
-            return Ok(Some(entry));
-        }
-        write_key(writer, entry, style)?;
-    }
-    Ok(None)
-}
-
-/// The key of an entry, after its value.
-#[inline(always)]
-fn write_key<O: Output>(writer: &mut Writer<O>, entry: Entry, style: Style) -> Result<()> {
-    if style.flagged { write_flag_key(writer, entry, style) } else { Ok(writer.key(entry.key())?) }
-}
-
-#[inline(never)]
-fn write_flag_key<O: Output>(writer: &mut Writer<O>, entry: Entry, style: Style) -> Result<()> {
-    let mut flags = KeyFlags::NONE;
-    if entry.is_utf8() {
-        flags = flags | KeyFlags::UTF8;
-    }
-    if entry.was_utf8() {
-        flags = flags | KeyFlags::WAS_UTF8;
-    }
-    let value = entry.value();
-    if value == style.placeholder {
-        flags = flags | KeyFlags::PLACEHOLDER;
-    // SAFETY: a value of a live hash.
-    } else if style.restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
-        flags = flags | KeyFlags::LOCKED;
-    }
-    Ok(writer.flag_key(entry.key(), flags)?)
 }

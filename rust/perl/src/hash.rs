@@ -33,7 +33,7 @@ impl Hash {
     }
 
     /// Whether a plain access may run Perl code or be refused: tied, or restricted by `Hash::Util`.
-    fn is_guarded(self) -> bool {
+    pub(crate) fn is_guarded(self) -> bool {
         let flags = self.scalar().flags();
         flags & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 || self.is_active()
     }

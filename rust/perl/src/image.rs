@@ -61,10 +61,6 @@ impl Image {
         self.len += bytes.len();
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The finished string. Room that is more than its bytes is given back.
     pub(crate) fn finish(self) -> Owned {
         let raw: *mut SV = self.sv.scalar().raw();
@@ -93,6 +89,14 @@ impl Output for Image {
         self.reserve(bytes.len());
         // SAFETY: just reserved.
         unsafe { self.put(bytes) };
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
     }
 
     #[inline]

@@ -4,9 +4,11 @@
 //! this file. From there:
 //!
 //! - `tie`, `store`: the methods, one function each; `object`: the hash with Apache::Session's keys that they work on
+//! - `lock`: the lock manager; `report`: what was counted and merged
 //! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
 //! - `args`, `classes`: the arguments of `tie`
-//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl
+//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl;
+//!   `variables`: Storable's variables, by which a program says how
 //! - `wait`: signals that come while a server is waited for
 //! - `codec`: the codec on its own
 //! - `perl`, `scalar`, `array`, `hash`, `entry`, `call`, `error`: Perl's types as small handles, and the way in and out
@@ -29,14 +31,17 @@ mod freeze;
 mod hash;
 mod image;
 mod life;
+mod lock;
 mod object;
 mod perl;
+mod report;
 mod scalar;
 mod shim;
 mod state;
 mod store;
 mod thaw;
 mod tie;
+mod variables;
 mod wait;
 
 use libperl_sys::{CV, PerlInterpreter, SV};
@@ -92,6 +97,12 @@ methods! {
     "Apache::Session::Memorycached::serialize" => tie::serialize,
     "Apache::Session::Memorycached::unserialize" => tie::unserialize,
     "Apache::Session::Memorycached::regenerate_id" => tie::regenerate_id,
+    "Apache::Session::Memorycached::conflicts" => tie::conflicts,
+    "Apache::Session::Memorycached::stats" => tie::stats,
+    "Apache::Session::Lock::Memorycached::acquire_write_lock" => lock::acquire,
+    "Apache::Session::Lock::Memorycached::release_write_lock" => lock::release_all,
+    "Apache::Session::Lock::Memorycached::release_all_locks" => lock::release_all,
+    "Apache::Session::Store::Memorycached::conflicts" => store::conflicts,
     "Apache::Session::Store::Memorycached::new" => store::new,
     "Apache::Session::Store::Memorycached::insert" => store::insert,
     "Apache::Session::Store::Memorycached::update" => store::update,
@@ -102,5 +113,8 @@ methods! {
     "Apache::Session::Memorycached::Storable::nfreeze" => codec::nfreeze,
     "Apache::Session::Memorycached::Storable::thaw" => codec::thaw,
     "Apache::Session::Memorycached::Storable::dclone" => codec::dclone,
+    "Apache::Session::Memorycached::Storable::_file_image" => codec::file_image,
+    "Apache::Session::Memorycached::Storable::_thaw_file" => codec::thaw_file,
+    "Apache::Session::Memorycached::Storable::_limits" => codec::limits,
     "Apache::Session::Generate::Memorycached::_hex_digits" => tie::hex_digits,
 }

@@ -2,12 +2,15 @@
 //!
 //! It knows what was read and under which version, so that a save can tell what changed since. It holds no Perl data
 //! but its arguments; the session's hash stays where Apache::Session keeps it.
+//!
+//! With a lock in hand, everything goes under the lock. The lock is given back by whoever ends the session, and at the
+//! latest when this value is dropped; in the process and the thread that took it, only.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use session::{Body, Encoding, Id, Loaded, Outcome, Principal};
+use session::{Body, Encoding, End, Id, KeyName, Loaded, Lock, NoWait, Outcome, Principal, Saved};
 
 use crate::args::{Missing, OnError, Options};
 use crate::error::{Error, Result};
@@ -43,20 +46,51 @@ pub(crate) struct Session {
     id: Option<Id>,
     base: Option<Loaded>,
     store: Option<SharedStore>,
+    lock: Option<Lock>,
+    /// The lock is that of the thread which this one's session was copied from.
+    lock_is_elsewhere: bool,
+    /// What was read together with the lock, for whoever asks next: a session, or none.
+    ahead: Option<Option<Loaded>>,
+    merged: Merged,
+}
+
+/// What a save found changed by other requests.
+#[derive(Default)]
+pub(crate) struct Merged {
+    /// The keys whose value is theirs.
+    pub(crate) theirs: Vec<KeyName>,
+    /// The keys that both sides had changed, and whose value is ours.
+    pub(crate) ours: Vec<KeyName>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.drop_lock();
         self.forget();
     }
 }
+
+/// What is left of a session under its former id: its lock.
+pub(crate) struct Former(Option<Lock>);
 
 /// Several Perl objects may share one session: the tied object and its store.
 pub(crate) type SharedSession = Rc<RefCell<Session>>;
 
 impl Session {
     pub(crate) fn new(options: Options) -> Session {
-        Session { options, known: Known::Nothing, cleared: false, warned: false, id: None, base: None, store: None }
+        Session {
+            options,
+            known: Known::Nothing,
+            cleared: false,
+            warned: false,
+            id: None,
+            base: None,
+            store: None,
+            lock: None,
+            lock_is_elsewhere: false,
+            ahead: None,
+            merged: Merged::default(),
+        }
     }
 
     /// Runs one operation on the store, with signals handled while it waits.
@@ -79,8 +113,20 @@ impl Session {
     }
 
     /// Reads the session; its bytes and how they are encoded are in [`Session::base`] after that. `false`: there is none.
-    pub(crate) fn load(&mut self, perl: Perl, id: &Id, warnings: &mut Vec<String>) -> Result<bool> {
-        let loaded = self.with_store(perl, |store, _, wait| store.load(id, wait));
+    /// `lock` takes its lock in the same round trip, where we don't have it.
+    pub(crate) fn load(&mut self, perl: Perl, id: &Id, lock: bool, warnings: &mut Vec<String>) -> Result<bool> {
+        let loaded = match self.take_lock(id) {
+            Some(held) => {
+                let loaded = match self.ahead.take() {
+                    Some(loaded) => Ok(loaded),
+                    None => self.with_store(perl, |store, _, wait| store.load_locked(&held, wait)),
+                };
+                self.lock = Some(held);
+                loaded
+            }
+            None if lock => self.lock_and_load(perl, id),
+            None => self.with_store(perl, |store, _, wait| store.load(id, wait)),
+        };
         // Where a missing session dies there is no empty one to go on with, either.
         let loaded = match self.options.missing {
             Missing::Empty => self.forgive(loaded, warnings)?,
@@ -99,6 +145,81 @@ impl Session {
         }
         self.forget();
         Ok(false)
+    }
+
+    fn lock_and_load(&mut self, perl: Perl, id: &Id) -> Result<Option<Loaded>> {
+        let (lock, loaded) = self.with_store(perl, |store, _, wait| store.lock_and_load(id, wait))?;
+        self.lock = Some(lock);
+        self.lock_is_elsewhere = false;
+        Ok(loaded)
+    }
+
+    /// Takes the lock; `ahead` reads the session with it, for the `load` that follows.
+    pub(crate) fn acquire(&mut self, perl: Perl, id: &Id, ahead: bool) -> Result<()> {
+        if self.holds_lock() {
+            return match self.lock.as_ref().is_some_and(|lock| lock.id() == id) {
+                true => Ok(()),
+                false => Err(Error::text("another session is locked by this lock manager").in_session(id)),
+            };
+        }
+        if ahead {
+            self.ahead = Some(self.lock_and_load(perl, id)?);
+        } else {
+            self.lock = Some(self.with_store(perl, |store, _, wait| store.lock(id, wait))?);
+            self.lock_is_elsewhere = false;
+        }
+        Ok(())
+    }
+
+    /// Gives the lock back, if we have it. Where that fails, it runs out; a signal's handler that has died is the error.
+    pub(crate) fn release(&mut self, perl: Perl, warnings: &mut Vec<String>) -> Result<()> {
+        self.ahead = None;
+        match self.lock.take() {
+            Some(lock) => self.unlock(perl, lock, warnings),
+            None => Ok(()),
+        }
+    }
+
+    fn unlock(&mut self, perl: Perl, mut lock: Lock, warnings: &mut Vec<String>) -> Result<()> {
+        match self.with_store(perl, |store, _, wait| store.unlock(&mut lock, wait)) {
+            Err(Error::Session(error)) => {
+                let (id, seconds) = (lock.id(), self.options.config.lock_ttl);
+                warnings.push(format!("session {id}: its lock lasts for up to {seconds} s, it can't be given back: {error}"));
+                Ok(())
+            }
+            released => released,
+        }
+    }
+
+    /// Gives the lock back where there is nobody to tell how that went.
+    fn drop_lock(&mut self) {
+        self.ahead = None;
+        if let Some(mut lock) = self.lock.take().filter(Lock::is_held)
+            && let Some(store) = &self.store
+            && let Ok(mut store) = store.try_borrow_mut()
+        {
+            let _ = store.unlock(&mut lock, &mut NoWait);
+        }
+    }
+
+    /// Whether this process and thread have the lock.
+    pub(crate) fn holds_lock(&self) -> bool {
+        self.lock.as_ref().is_some_and(Lock::is_held)
+    }
+
+    /// Whether the process or the thread that this one was made from has it.
+    pub(crate) fn is_locked_elsewhere(&self) -> bool {
+        self.lock_is_elsewhere || self.lock.as_ref().is_some_and(|lock| !lock.is_own())
+    }
+
+    /// The lock of this session, to work under.
+    fn take_lock(&mut self, id: &Id) -> Option<Lock> {
+        self.lock.take_if(|lock| lock.is_held() && lock.id() == id)
+    }
+
+    /// What the last save found changed by others.
+    pub(crate) fn merged(&self) -> &Merged {
+        &self.merged
     }
 
     /// Reading a session with `sliding` renewed it on the servers: renews its principal's record, too.
@@ -134,6 +255,7 @@ impl Session {
     /// Opening failed: whatever happens to the Perl object, nothing is written.
     pub(crate) fn give_up(&mut self) {
         self.known = Known::Failed;
+        self.drop_lock();
         self.forget();
         self.warned = true;
     }
@@ -159,9 +281,11 @@ impl Session {
         id: &Id,
         body: Body,
         principal: Option<&Principal>,
+        end: End,
         warnings: &mut Vec<String>,
     ) -> Result<()> {
-        if !self.transfer(perl, id, body, principal, warnings)? {
+        let lock = end == End::Keep && self.options.transaction && !self.holds_lock();
+        if self.store_new(perl, id, body, principal, lock, warnings)?.is_none() {
             self.known = Known::Failed;
             self.id = Some(id.clone());
         }
@@ -175,33 +299,69 @@ impl Session {
         id: &Id,
         mut body: Body,
         principal: Option<&Principal>,
+        end: End,
         warnings: &mut Vec<String>,
     ) -> Result<()> {
+        self.merged = Merged::default();
         let same_id = self.id.as_ref() == Some(id);
         if self.known == Known::Fresh && same_id {
-            return self.insert(perl, id, body, principal, warnings);
+            return self.insert(perl, id, body, principal, end, warnings);
         }
         body.whole = self.cleared;
-        let saved =
-            self.with_store(perl, |store, base, wait| store.save(id, base.filter(|_| same_id), body, principal, wait));
+        let saved = if self.options.transaction {
+            self.save_locked(perl, id, body, principal, end)
+        } else {
+            self.with_store(perl, |store, base, wait| store.save(id, base.filter(|_| same_id), body, principal, wait))
+        };
         let Some(saved) = self.forgive(saved, warnings)? else {
             return Ok(());
         };
         self.id = Some(id.clone());
         self.cleared = false;
         match saved.outcome {
-            Outcome::Stored | Outcome::Merged { .. } => {
-                self.known = Known::Stored;
-                self.forget();
-                self.base = saved.base;
-            }
+            Outcome::Stored => {}
+            Outcome::Merged { theirs, ours } => self.merged = Merged { theirs, ours },
             Outcome::Dropped => {
                 warnings.push(format!("session {id}: was deleted by another request; this one's changes are dropped"));
                 self.known = Known::Missing;
                 self.forget();
+                return Ok(());
             }
         }
+        self.known = Known::Stored;
+        self.forget();
+        self.base = saved.base;
         Ok(())
+    }
+
+    /// Saves under the lock; where it was given back before, it is taken for this save alone.
+    fn save_locked(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        end: End,
+    ) -> Result<Saved> {
+        if self.lock_is_elsewhere {
+            let text = "is locked by the thread that this one was made from; nothing is saved";
+            return Err(Error::text(text).in_session(id));
+        }
+        let (mut lock, end) = match self.lock.take() {
+            Some(lock) if lock.id() == id => (lock, end),
+            other => {
+                self.lock = other;
+                (self.with_store(perl, |store, _, wait| store.lock(id, wait))?, End::Unlock)
+            }
+        };
+        let same_id = self.id.as_ref() == Some(id);
+        let saved = self.with_store(perl, |store, base, wait| {
+            store.save_locked(&mut lock, base.filter(|_| same_id), body, principal, end, wait)
+        });
+        if !lock.is_own() || lock.is_held() {
+            self.lock = Some(lock);
+        }
+        saved
     }
 
     /// Whether `body` says something else than what was last read or written.
@@ -231,8 +391,8 @@ impl Session {
         Ok(())
     }
 
-    /// Stores the session under another id, which becomes its own. `false`: a server failed, and was forgiven; nothing
-    /// has changed.
+    /// Stores the session under another id, which becomes its own, and returns the lock of the former one. `None`: a
+    /// server failed, and was forgiven; nothing has changed.
     pub(crate) fn transfer(
         &mut self,
         perl: Perl,
@@ -240,20 +400,52 @@ impl Session {
         body: Body,
         principal: Option<&Principal>,
         warnings: &mut Vec<String>,
-    ) -> Result<bool> {
-        let stored = self.with_store(perl, |store, _, wait| store.insert(id, body, principal, wait));
-        let Some(base) = self.forgive(stored, warnings)? else {
-            return Ok(false);
+    ) -> Result<Option<Former>> {
+        let lock = self.options.transaction;
+        self.store_new(perl, id, body, principal, lock, warnings)
+    }
+
+    fn store_new(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        lock: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Former>> {
+        let stored = self.with_store(perl, |store, _, wait| match lock {
+            true => store.insert_locked(id, body, principal, wait).map(|(lock, base)| (Some(lock), base)),
+            false => store.insert(id, body, principal, wait).map(|base| (None, base)),
+        });
+        let Some((lock, base)) = self.forgive(stored, warnings)? else {
+            return Ok(None);
+        };
+        let former = match lock {
+            Some(lock) => self.lock.replace(lock),
+            None => None,
         };
         self.base = Some(base);
         self.known = Known::Stored;
         self.id = Some(id.clone());
-        Ok(true)
+        Ok(Some(Former(former)))
     }
 
-    /// Deletes the id that the session had before.
-    pub(crate) fn retire(&mut self, perl: Perl, former: &Id, warnings: &mut Vec<String>) -> Result<()> {
-        let deleted = self.with_store(perl, |store, _, wait| store.delete(former, None, wait));
+    /// Deletes the id that the session had before, if anything was stored there, and gives its lock back.
+    pub(crate) fn retire(
+        &mut self,
+        perl: Perl,
+        stored: Option<&Id>,
+        former: Former,
+        warnings: &mut Vec<String>,
+    ) -> Result<()> {
+        let deleted = match stored {
+            Some(id) => self.with_store(perl, |store, _, wait| store.delete(id, None, wait)).map(drop),
+            None => Ok(()),
+        };
+        if let Some(lock) = former.0 {
+            self.unlock(perl, lock, warnings)?;
+        }
         self.forgive(deleted, warnings)?;
         Ok(())
     }
@@ -286,7 +478,9 @@ pub(crate) fn borrow_mut(session: &SharedSession) -> Result<RefMut<'_, Session>>
 
 /// Whether a server, or the way to it, is at fault, and not the session or the caller.
 fn is_servers(error: &session::Error) -> bool {
-    !(error.is_argument() || error.is_interrupted() || error.is_corrupt() || error.is_conflict() || error.is_exists())
+    let is_callers = error.is_argument() || error.is_interrupted() || error.is_exists();
+    let is_sessions = error.is_corrupt() || error.is_conflict() || error.is_locked() || error.is_lock_lost();
+    !is_callers && !is_sessions
 }
 
 /// Puts a session behind a Perl object.
@@ -331,6 +525,10 @@ extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
         id: original.id.clone(),
         base: original.base.clone(),
         store: None,
+        lock: None,
+        lock_is_elsewhere: original.lock.is_some() || original.lock_is_elsewhere,
+        ahead: None,
+        merged: Merged::default(),
     };
     Rc::into_raw(Rc::new(RefCell::new(copy))).cast_mut().cast()
 }

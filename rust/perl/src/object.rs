@@ -15,7 +15,8 @@ use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::shim;
 use crate::state::{self, Class, Sub};
-use crate::thaw::thaw;
+use crate::thaw::{Thaw, thaw};
+use crate::variables::Variable;
 
 /// Apache::Session's bits in `status`.
 pub(crate) const NEW: i64 = 1;
@@ -91,11 +92,18 @@ impl Object {
         } {
             return Caller::Tie;
         }
-        let class = format!("{CLASS}\0");
+        if self.derives_from(c"Apache::Session::Memorycached") { Caller::Tie } else { Caller::Foreign }
+    }
+
+    /// Whether it is an Apache::Session, and not only a hash that looks like one.
+    pub(crate) fn is_session_class(self) -> bool {
+        self.derives_from(c"Apache::Session")
+    }
+
+    fn derives_from(self, class: &CStr) -> bool {
         let object = self.perl.reference(self.hash.scalar());
-        // SAFETY: looks at the ancestry of the object's class; `class` ends in a NUL.
-        let ours = unsafe { thx::Perl_sv_derived_from(self.perl.raw(), object.scalar().raw(), class.as_ptr().cast()) };
-        if ours { Caller::Tie } else { Caller::Foreign }
+        // SAFETY: looks at the ancestry of the object's class.
+        unsafe { thx::Perl_sv_derived_from(self.perl.raw(), object.scalar().raw(), class.as_ptr()) }
     }
 
     /// The session behind this object, or behind its store.
@@ -122,7 +130,7 @@ impl Object {
         let sub = self.hash.get(self.perl, "serialize").and_then(Scalar::code);
         if sub.is_some() && state::sub(self.perl, Sub::Serialize) == sub {
             Serializer::Ours
-        } else if sub.is_some() && self.perl.sub(c"Apache::Session::Serialize::Storable::serialize") == sub {
+        } else if sub.is_some() && STORABLES.iter().any(|name| self.perl.sub(name) == sub) {
             Serializer::Storable
         } else {
             Serializer::Other
@@ -138,6 +146,14 @@ impl Object {
             return Ok(());
         }
         self.hash.set(self.perl, "status", self.perl.integer(status))
+    }
+
+    /// Sets Apache::Session's word about locks.
+    pub(crate) fn set_lock(self, lock: i64) -> Result<()> {
+        if self.hash.get(self.perl, "lock").is_some_and(|former| former.change_integer(lock)) {
+            return Ok(());
+        }
+        self.hash.set(self.perl, "lock", self.perl.integer(lock))
     }
 
     /// Whether a save would find anything to do.
@@ -227,18 +243,15 @@ impl Object {
 
     /// The data as Storable's bytes.
     pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Vec<u8>> {
-        let how = Freeze {
-            format: storable::Options::default(),
-            canonical: state::canonical(self.perl)?,
-            max_depth: borrow(session)?.options.config.limits.max_depth,
-        };
+        let canonical = Variable::Canonical.get(self.perl).is_true(self.perl)?;
+        let how = Freeze::session(canonical, borrow(session)?.options.config.limits.max_depth);
         freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0)).map_err(|error| error.in_session(id))
     }
 
     /// Makes the data of Storable's bytes. The id in it is the one that was asked for, whatever the bytes say.
     pub(crate) fn thaw(self, bytes: &[u8], limits: &storable::Limits, id: &Id) -> Result<()> {
         let classes = Classes::of(self.perl, self.hash)?;
-        let data = thaw(self.perl, bytes, limits, &classes).map_err(|error| error.in_session(id))?;
+        let data = thaw(self.perl, bytes, &Thaw::session(*limits, &classes)).map_err(|error| error.in_session(id))?;
         if data.scalar().kind() != libperl_sys::svtype::SVt_PVHV {
             data.free()?;
             return Err(Error::text("its value is frozen, but is not a hash").in_session(id));
@@ -260,11 +273,15 @@ impl Object {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Serializer {
     Ours,
-    /// Apache::Session's, whose bytes are the same as ours.
+    /// One of Apache::Session's, whose bytes are the same as ours.
     Storable,
     /// Any other, whose bytes mean nothing to us.
     Other,
 }
+
+/// The serializers that write Storable's bytes.
+const STORABLES: [&CStr; 2] =
+    [c"Apache::Session::Serialize::Storable::serialize", c"Apache::Session::Serialize::Memorycached::serialize"];
 
 /// An `Apache::Session::Store::Memorycached` for this session.
 pub(crate) fn store_object(perl: Perl, session: &SharedSession) -> Owned {

@@ -53,6 +53,11 @@ impl Perl {
         self.own(unsafe { thx::Perl_newSViv(self.0, value as sys::IV) })
     }
 
+    /// What hooks are told: whether this is a copy within the process. Storable's number for it is 4.
+    pub(crate) fn cloning(self, cloning: bool) -> Owned {
+        self.integer(if cloning { 4 } else { 0 })
+    }
+
     pub(crate) fn bytes(self, bytes: &[u8]) -> Owned {
         // SAFETY: copies `bytes.len()` bytes.
         self.own(unsafe { thx::Perl_newSVpvn_flags(self.0, bytes.as_ptr().cast(), bytes.len(), 0) })
@@ -63,6 +68,17 @@ impl Perl {
         let flags = if text.is_ascii() { 0 } else { sys::SVf_UTF8 };
         // SAFETY: copies; a str is valid UTF-8.
         self.own(unsafe { thx::Perl_newSVpvn_flags(self.0, text.as_ptr().cast(), text.len(), flags) })
+    }
+
+    /// A string in perl's UTF-8, which the bytes are.
+    pub(crate) fn utf8(self, bytes: &[u8]) -> Owned {
+        // SAFETY: copies `bytes.len()` bytes.
+        self.own(unsafe { thx::Perl_newSVpvn_flags(self.0, bytes.as_ptr().cast(), bytes.len(), sys::SVf_UTF8) })
+    }
+
+    /// The name of a class as a string.
+    pub(crate) fn class_text(self, name: &[u8]) -> Owned {
+        if is_utf8(name) { self.utf8(name) } else { self.bytes(name) }
     }
 
     /// A new reference to `target`, which gains an owner.
@@ -93,9 +109,9 @@ impl Perl {
         unsafe { Scalar::from_raw(shim::mc_undef(self.0)) }
     }
 
-    /// The class called `name`, made when it isn't there yet.
+    /// The class called `name`, made when it isn't there yet. A name that is UTF-8 is one of characters.
     pub(crate) fn stash(self, name: &[u8]) -> *mut HV {
-        let utf8 = if name.is_ascii() { 0 } else { sys::SVf_UTF8 as i32 };
+        let utf8 = if is_utf8(name) { sys::SVf_UTF8 as i32 } else { 0 };
         // SAFETY: the name is copied.
         unsafe { thx::Perl_gv_stashpvn(self.0, name.as_ptr().cast(), name.len() as u32, sys::GV_ADD as i32 | utf8) }
     }
@@ -136,6 +152,102 @@ impl Perl {
         self.status(status, error)?;
         // SAFETY: with MC_OK it is a new scalar.
         Ok(unsafe { Owned::from_raw(self, out) })
+    }
+
+    /// Calls a sub in list context; what it returned, not copies, is in the array.
+    pub(crate) fn call_list(self, sub: *mut CV, args: &[Scalar]) -> Result<Owned> {
+        // SAFETY: a new array.
+        let list = self.own(unsafe { shim::mc_new_array(self.0, 0) });
+        let mut error = ptr::null_mut();
+        let out = list.scalar().raw().cast();
+        // SAFETY: as in `call`.
+        let status = unsafe {
+            shim::mc_call_list(self.0, sub, args.as_ptr().cast(), args.len() as i32, out, &mut error)
+        };
+        match self.status(status, error) {
+            Ok(()) => Ok(list),
+            Err(error) => {
+                list.free()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What `callback` makes of a source, and what was left in `$@`.
+    pub(crate) fn eval(self, source: &Owned, callback: *mut CV) -> Result<(Owned, Option<Owned>)> {
+        let (mut out, mut failure, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the source is alive; the shim guards what it does.
+        let status = unsafe {
+            shim::mc_eval(self.0, source.scalar().raw(), callback, &mut out, &mut failure, &mut error)
+        };
+        self.status(status, error)?;
+        let failure = (!failure.is_null()).then(|| self.own(failure));
+        Ok((self.own(out), failure))
+    }
+
+    /// Loads the module of a class.
+    pub(crate) fn require(self, name: &[u8]) -> Result<()> {
+        let name = self.class_text(name);
+        let mut error = ptr::null_mut();
+        // SAFETY: a string; the shim guards what loading does.
+        let status = unsafe { shim::mc_require(self.0, name.scalar().raw(), &mut error) };
+        self.status(status, error)
+    }
+
+    /// Warns, at the line of Perl that is running.
+    pub(crate) fn warn(self, text: &str) -> Result<()> {
+        let text = self.text(text);
+        let mut error = ptr::null_mut();
+        // SAFETY: a string; the shim guards what a handler of warnings does.
+        let status = unsafe { shim::mc_warn(self.0, text.scalar().raw(), &mut error) };
+        self.status(status, error)
+    }
+
+    /// The name of a class, for as long as it lives.
+    pub(crate) fn class_name<'a>(self, class: *mut HV) -> Result<&'a [u8]> {
+        let mut len = 0;
+        // SAFETY: a live class.
+        unsafe {
+            let start = shim::mc_stash_name(self.0, class, &mut len);
+            if start.is_null() {
+                return Err(Error::text("an object whose class was deleted"));
+            }
+            Ok(std::slice::from_raw_parts(start.cast::<u8>(), len))
+        }
+    }
+
+    /// The method that objects of a class have under a name.
+    pub(crate) fn method(self, class: *mut HV, name: &CStr) -> Option<*mut CV> {
+        // SAFETY: a live class; looks up only.
+        unsafe {
+            let glob = thx::Perl_gv_fetchmethod_autoload(self.0, class, name.as_ptr(), 0);
+            let sub = if glob.is_null() { ptr::null_mut() } else { shim::mc_glob_sub(glob) };
+            (!sub.is_null()).then_some(sub)
+        }
+    }
+
+    /// Whether a class overloads operators.
+    pub(crate) fn overloads(self, class: *mut HV) -> Result<bool> {
+        let (mut overloaded, mut error): (c_int, _) = (0, ptr::null_mut());
+        // SAFETY: a live class; the shim guards the look-up of its operators.
+        let status = unsafe { shim::mc_overloaded(self.0, class, &mut overloaded, &mut error) };
+        self.status(status, error)?;
+        Ok(overloaded != 0)
+    }
+
+    /// Whether a value is an object of a class, or of one derived from it.
+    pub(crate) fn derives(self, value: Scalar, class: Scalar) -> Result<bool> {
+        let (mut derives, mut error): (c_int, _) = (0, ptr::null_mut());
+        // SAFETY: both are alive.
+        let status = unsafe { shim::mc_derives(self.0, value.raw(), class.raw(), &mut derives, &mut error) };
+        self.status(status, error)?;
+        Ok(derives != 0)
+    }
+
+    /// What `ref` says of a reference to a value without a class.
+    pub(crate) fn type_name(self, value: Scalar) -> String {
+        // SAFETY: a literal of perl's own.
+        unsafe { CStr::from_ptr(thx::Perl_sv_reftype(self.0, value.raw(), 0)) }.to_string_lossy().into_owned()
     }
 }
 
@@ -190,4 +302,10 @@ impl Drop for Owned {
         // SAFETY: the count is ours.
         unsafe { sys::Perl_SvREFCNT_dec(self.perl.raw(), self.raw) }
     }
+}
+
+/// Whether a name has to be given to perl as UTF-8.
+fn is_utf8(name: &[u8]) -> bool {
+    // SAFETY: looks at `name.len()` bytes.
+    !name.is_ascii() && unsafe { shim::mc_is_utf8(name.as_ptr().cast(), name.len()) != 0 }
 }

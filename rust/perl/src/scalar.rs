@@ -48,6 +48,11 @@ impl Scalar {
         flags & sys::SVs_GMG != 0 || flags & sys::SVf_ROK != 0
     }
 
+    /// Whether it has a value only once perl has asked its magic for it.
+    pub(crate) fn is_magical(self) -> bool {
+        self.flags() & sys::SVs_GMG != 0
+    }
+
     pub(crate) fn is_defined(self) -> bool {
         self.flags() & sys::SVf_OK != 0
     }
@@ -135,6 +140,16 @@ impl Scalar {
             .ok()
             .and_then(|text| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>());
         Ok(latin1.unwrap_or_else(|| bytes.into_owned()))
+    }
+
+    /// Whether it is a string with characters that bytes can't hold.
+    pub(crate) fn is_wide(self, perl: Perl) -> Result<bool> {
+        if self.flags() & sys::SVf_UTF8 == 0 {
+            return Ok(false);
+        }
+        let (bytes, utf8) = self.string(perl)?;
+        // Up to U+00FF, the first of two bytes is C2 or C3.
+        Ok(utf8 && bytes.iter().any(|&byte| byte >= 0xc4))
     }
 
     /// Whether it is a string that perl shares when it is copied.

@@ -77,6 +77,43 @@ unsafe extern "C" {
         error: *mut *mut SV,
     ) -> c_int;
 
+    pub(crate) fn mc_call_list(
+        perl: *mut PerlInterpreter,
+        sub: *mut CV,
+        args: *const *mut SV,
+        items: i32,
+        out: *mut AV,
+        error: *mut *mut SV,
+    ) -> c_int;
+    pub(crate) fn mc_eval(
+        perl: *mut PerlInterpreter,
+        source: *mut SV,
+        callback: *mut CV,
+        out: *mut *mut SV,
+        failure: *mut *mut SV,
+        error: *mut *mut SV,
+    ) -> c_int;
+    pub(crate) fn mc_require(perl: *mut PerlInterpreter, name: *mut SV, error: *mut *mut SV) -> c_int;
+    pub(crate) fn mc_derives(
+        perl: *mut PerlInterpreter,
+        sv: *mut SV,
+        class: *mut SV,
+        derives: *mut c_int,
+        error: *mut *mut SV,
+    ) -> c_int;
+    pub(crate) fn mc_push(perl: *mut PerlInterpreter, array: *mut SV, element: *mut SV, error: *mut *mut SV) -> c_int;
+    pub(crate) fn mc_point(perl: *mut PerlInterpreter, scalar: *mut SV, target: *mut SV, error: *mut *mut SV) -> c_int;
+    pub(crate) fn mc_tie(
+        perl: *mut PerlInterpreter,
+        variable: *mut SV,
+        object: *mut SV,
+        how: c_int,
+        key: *mut SV,
+        index: i32,
+        error: *mut *mut SV,
+    ) -> c_int;
+    pub(crate) fn mc_warn(perl: *mut PerlInterpreter, text: *mut SV, error: *mut *mut SV) -> c_int;
+
     pub(crate) fn mc_native_attach(perl: *mut PerlInterpreter, sv: *mut SV, native: *mut c_void);
     pub(crate) fn mc_native_of(sv: *mut SV) -> *mut c_void;
 
@@ -87,12 +124,20 @@ unsafe extern "C" {
     pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter, keys: usize) -> *mut SV;
 
     pub(crate) fn mc_bless(perl: *mut PerlInterpreter, sv: *mut SV, stash: *mut HV);
+    pub(crate) fn mc_add_placeholders(perl: *mut PerlInterpreter, hash: *mut HV, more: c_int);
     pub(crate) fn mc_glob_scalar(glob: *mut GV) -> *mut SV;
     pub(crate) fn mc_glob_sub(glob: *mut GV) -> *mut CV;
     pub(crate) fn mc_is_class(perl: *mut PerlInterpreter, stash: *mut HV) -> c_int;
     pub(crate) fn mc_stash_name(perl: *mut PerlInterpreter, stash: *mut HV, len: *mut usize) -> *const c_char;
     pub(crate) fn mc_is_utf8(bytes: *const c_char, len: usize) -> c_int;
     pub(crate) fn mc_is_tied(sv: *mut SV, how: c_int) -> c_int;
+    pub(crate) fn mc_tied_to(
+        sv: *mut SV,
+        how: c_int,
+        object: *mut *mut SV,
+        key: *mut *mut SV,
+        index: *mut i32,
+    ) -> c_int;
     pub(crate) fn mc_is_active(sv: *mut SV) -> c_int;
     pub(crate) fn mc_is_bool(sv: *mut SV) -> c_int;
     pub(crate) fn mc_undef(perl: *mut PerlInterpreter) -> *mut SV;

@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 use libperl_sys::{CV, GV, HV, SV, thx};
 use session::{Config, Store};
-use storable::Scratch;
+use storable::{Output as _, Scratch};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
 use crate::shim;
+use crate::variables::Variable;
 
 /// A store that sessions with the same configuration share.
 pub(crate) type SharedStore = Rc<RefCell<Store>>;
@@ -28,7 +28,14 @@ struct State {
     stashes: [Cell<*mut HV>; 3],
     /// The globs, not the subs: a sub may be redefined.
     globs: [Cell<*mut GV>; 4],
-    canonical: Cell<*mut GV>,
+    /// The globs of Storable's variables.
+    variables: [Cell<*mut GV>; Variable::COUNT],
+    /// The subs that compile regular expressions, by the modifiers they do it with.
+    regexp_makers: RefCell<Vec<(Box<str>, *mut CV)>>,
+    /// What Storable sets its recursion limits to.
+    storable_limits: Cell<[i64; 2]>,
+    /// How many readings and writings are under way, each in the hook of the one before.
+    nesting: Cell<usize>,
     /// How many bytes the last image took.
     image_len: Cell<usize>,
     /// What new objects are copies of, and the subs that it was made with.
@@ -140,16 +147,59 @@ pub(crate) fn template(perl: Perl, make: fn(Perl) -> Result<Owned>) -> Result<Ow
     Ok(unsafe { Owned::from_raw(perl, thx::Perl_newHVhv(perl.raw(), hash).cast()) })
 }
 
-/// Whether `$Storable::canonical` is set: hashes are to be written with their keys sorted.
-pub(crate) fn canonical(perl: Perl) -> Result<bool> {
-    let slot = &state(perl).canonical;
+/// The glob of a variable, looked up once.
+pub(crate) fn variable(perl: Perl, variable: Variable) -> *mut GV {
+    let slot = &state(perl).variables[variable as usize];
     if slot.get().is_null() {
-        slot.set(perl.glob(c"Storable::canonical"));
+        slot.set(perl.glob(variable.name()));
     }
-    // SAFETY: a glob of a package variable, which stays.
-    let value = unsafe { shim::mc_glob_scalar(slot.get()) };
-    // SAFETY: alive while the glob has it.
-    if value.is_null() { Ok(false) } else { unsafe { Scalar::from_raw(value) }.is_true(perl) }
+    slot.get()
+}
+
+/// The sub that compiles regular expressions with these modifiers, made once.
+pub(crate) fn regexp_maker(perl: Perl, modifiers: &str, make: impl FnOnce() -> Result<Owned>) -> Result<*mut CV> {
+    let makers = &state(perl).regexp_makers;
+    let known = makers.borrow().iter().find(|(known, _)| **known == *modifiers).map(|&(_, sub)| sub);
+    if let Some(sub) = known {
+        return Ok(sub);
+    }
+    let made = make()?;
+    let sub = made.scalar().code().ok_or_else(|| Error::text("not a sub"))?;
+    // Kept for as long as the interpreter lives.
+    made.into_raw();
+    makers.borrow_mut().push((modifiers.into(), sub));
+    Ok(sub)
+}
+
+/// Notes what Storable sets its recursion limits to, for arrays and references and for hashes.
+pub(crate) fn set_storable_limits(perl: Perl, limits: [i64; 2]) {
+    state(perl).storable_limits.set(limits);
+}
+
+/// What Storable sets its recursion limits to.
+pub(crate) fn storable_limits(perl: Perl) -> [i64; 2] {
+    state(perl).storable_limits.get()
+}
+
+/// One reading or writing that is under way, until it is dropped.
+pub(crate) struct Nested<'a>(&'a Cell<usize>);
+
+impl Drop for Nested<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// Begins a reading or a writing, unless too many are under way already. A hook may freeze or thaw in its turn, each on
+/// the stack of the one before, and how often may be for stored bytes to say.
+pub(crate) fn nested<'a>(perl: Perl) -> Result<Nested<'a>> {
+    const MOST: usize = 100;
+    let nesting = &state(perl).nesting;
+    if nesting.get() >= MOST {
+        return Err(Error::text(format!("hooks that freeze or thaw, more than {MOST} inside each other")));
+    }
+    nesting.set(nesting.get() + 1);
+    Ok(Nested(nesting))
 }
 
 /// Has an image written in memory of the size that the last one took, for they are much the same.
@@ -190,7 +240,10 @@ fn state<'a>(perl: Perl) -> &'a State {
                 stores: RefCell::default(),
                 stashes: [const { Cell::new(ptr::null_mut()) }; 3],
                 globs: [const { Cell::new(ptr::null_mut()) }; 4],
-                canonical: Cell::new(ptr::null_mut()),
+                variables: [const { Cell::new(ptr::null_mut()) }; Variable::COUNT],
+                regexp_makers: RefCell::default(),
+                storable_limits: Cell::new([-1; 2]),
+                nesting: Cell::new(0),
                 image_len: Cell::new(0),
                 template: RefCell::default(),
                 buffer: Cell::default(),

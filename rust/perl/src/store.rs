@@ -1,14 +1,20 @@
 //! `Apache::Session::Store::Memorycached`: the store of an Apache::Session object of any class, with any serializer.
 
-use session::{Body, Encoding, Principal};
+use session::{Body, Encoding, End, Principal};
 
 use crate::args::{Caller, Missing};
 use crate::call::{Call, Return};
 use crate::error::{Error, Result};
 use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
 use crate::object::{Object, Serializer, store_object};
+use crate::report;
 use crate::scalar::Scalar;
 use crate::tie::DOES_NOT_EXIST;
+
+const NOT_OURS: &str = "not a store of ours";
+
+/// The lock is the lock manager's to give back.
+const END: End = End::Keep;
 
 /// `new CLASS, SESSION`
 pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
@@ -27,7 +33,7 @@ pub(crate) fn insert(call: &mut Call<'_>) -> Result<Return> {
         return Ok(Return::Nothing);
     }
     let (body, principal) = body(&store, object)?;
-    let inserted = borrow_mut(&store)?.insert(call.perl, &id, body, principal.as_ref(), &mut call.warnings);
+    let inserted = borrow_mut(&store)?.insert(call.perl, &id, body, principal.as_ref(), END, &mut call.warnings);
     if let Err(error) = inserted {
         // This happens inside TIEHASH: nobody has seen the object, and its DESTROY has nothing to save.
         borrow_mut(&store)?.give_up();
@@ -46,7 +52,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
     }
     let id = object.id()?;
     let (body, principal) = body(&store, object)?;
-    borrow_mut(&store)?.save(call.perl, &id, body, principal.as_ref(), &mut call.warnings)?;
+    borrow_mut(&store)?.save(call.perl, &id, body, principal.as_ref(), END, &mut call.warnings)?;
     Ok(Return::Nothing)
 }
 
@@ -54,7 +60,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn materialize(call: &mut Call<'_>) -> Result<Return> {
     let (store, object) = both(call)?;
     let id = object.id()?;
-    let found = borrow_mut(&store)?.load(call.perl, &id, &mut call.warnings)?;
+    let found = borrow_mut(&store)?.load(call.perl, &id, false, &mut call.warnings)?;
     let serializer = object.serializer();
     if !found {
         let missing = borrow(&store)?.options.missing;
@@ -82,13 +88,20 @@ pub(crate) fn remove(call: &mut Call<'_>) -> Result<Return> {
     Ok(Return::Nothing)
 }
 
+/// `conflicts STORE`: the keys that other requests had changed when the session was last saved.
+pub(crate) fn conflicts(call: &mut Call<'_>) -> Result<Return> {
+    let store = call.arg(0).target().and_then(life::behind).ok_or_else(|| Error::text(NOT_OURS))?;
+    let store = borrow(&store)?;
+    Ok(Return::Value(report::conflicts(call.perl, store.merged())?.mortal()))
+}
+
 /// `close STORE`: connections are kept for the next session.
 pub(crate) fn close(_: &mut Call<'_>) -> Result<Return> {
     Ok(Return::Nothing)
 }
 
 fn both(call: &Call<'_>) -> Result<(SharedSession, Object)> {
-    let store = call.arg(0).target().and_then(life::behind).ok_or_else(|| Error::text("not a store of ours"))?;
+    let store = call.arg(0).target().and_then(life::behind).ok_or_else(|| Error::text(NOT_OURS))?;
     let hash = call.arg(1).expect_hash("the session")?;
     Ok((store, Object { perl: call.perl, hash }))
 }

@@ -2,34 +2,79 @@
 //!
 //! Each SV is made where the parser meets it; there is no tree in between. What has to wait until all is there
 //! waits in lists: references become weak and hashes restricted at the end, when every value has its owners.
+//!
+//! `hook` and `rare` revive what sessions seldom hold. For that they run code of the application in the middle of a
+//! reading, and that code may get hold of values that are not finished, change them and drop them. From then on
+//! (`foreign`) every value so far has an owner here, and containers are filled as perl's own functions fill them.
+
+mod hook;
+mod rare;
 
 use std::ptr;
 
-use libperl_sys::{self as sys, HV, SV, thx};
-use storable::{Build, HashFlags, Immortal, KeyFlags, Limits, RefKind};
+use libperl_sys::{self as sys, AV, HV, SV, thx};
+use storable::{Build, Frozen, HashFlags, Immortal, KeyFlags, Limits, Place, RefKind, Shape};
 
 use crate::classes::Classes;
 use crate::error::{Error, Result};
+use crate::hash::Hash;
 use crate::perl::{Owned, Perl};
+use crate::scalar::Scalar;
 use crate::shim;
 use crate::state;
 
+/// What a thawing may do.
+#[derive(Clone, Copy)]
+pub(crate) struct Thaw<'a> {
+    pub(crate) limits: Limits,
+    /// What objects may be of.
+    pub(crate) classes: &'a Classes,
+    /// Make objects; else what was one is plain data.
+    pub(crate) bless: bool,
+    /// Tie variables; else the image is refused.
+    pub(crate) tie: bool,
+    pub(crate) code: Code,
+    /// What hooks are told: this is a copy of something in this process.
+    pub(crate) cloning: bool,
+}
+
+/// What becomes of code references.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// They are never evaluated, whatever the program says.
+    Refused,
+    /// As `$Storable::Eval` and `$Storable::forgive_me` say.
+    AsTold,
+}
+
+impl<'a> Thaw<'a> {
+    /// For a session.
+    pub(crate) fn session(limits: Limits, classes: &'a Classes) -> Self {
+        Thaw { limits, classes, bless: true, tie: true, code: Code::Refused, cloning: false }
+    }
+}
+
 /// Makes the Perl value of a frozen image: what `Storable::thaw` returns a reference to.
-pub(crate) fn thaw(perl: Perl, bytes: &[u8], limits: &Limits, classes: &Classes) -> Result<Owned> {
+pub(crate) fn thaw(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
+    let _nested = state::nested(perl)?;
     // SAFETY: the immortals of the interpreter that called us.
     let (undef, placeholder) = unsafe { (shim::mc_undef(perl.raw()), shim::mc_placeholder(perl.raw())) };
     let mut builder = Builder {
         perl,
         image: bytes,
-        classes,
+        how,
         undef,
         placeholder,
-        replaced: Vec::new(),
+        held: Vec::new(),
         weak: Vec::new(),
         restricted: Vec::new(),
+        overloaded: Vec::new(),
+        foreign: false,
+        guarded: 0,
+        attached: Vec::new(),
         failure: None,
     };
-    let root = state::with_scratch(perl, |scratch| storable::read_with(bytes, limits, &mut builder, scratch));
+    let root = state::with_scratch(perl, |scratch| storable::read_with(bytes, &how.limits, &mut builder, scratch));
     match root {
         // SAFETY: a finished reading hands over the root.
         Ok(root) => builder.finish(unsafe { Owned::from_raw(perl, root) }),
@@ -52,40 +97,81 @@ impl From<storable::Error> for Box<Error> {
 struct Builder<'a> {
     perl: Perl,
     image: &'a [u8],
-    classes: &'a Classes,
+    how: &'a Thaw<'a>,
     undef: *mut SV,
     placeholder: *mut SV,
-    /// Values that no container holds any more (their key came again, or is only a placeholder): until the reading ends,
-    /// back references may name them.
-    replaced: Vec<*mut SV>,
+    /// Values that must live until the reading ends, for back references may name them: what no container holds any more
+    /// (their key came again, or is only a placeholder), and all that the application's code got hold of.
+    held: Vec<*mut SV>,
     weak: Vec<*mut SV>,
     restricted: Vec<*mut HV>,
+    /// The classes that overloaded operators when their objects were frozen, each with its first object.
+    overloaded: Vec<(*mut HV, *mut SV)>,
+    /// Code of the application ran.
+    foreign: bool,
+    /// How many values are held for that reason.
+    guarded: usize,
+    /// Objects of the application, which it attached to what was read.
+    attached: Vec<*mut SV>,
     /// What went wrong while a failed reading was taken down: an exit in a DESTROY.
     failure: Option<Error>,
 }
 
 impl Builder<'_> {
     fn finish(mut self, root: Owned) -> Result<Owned> {
+        let done = self.complete();
+        let released = self.release();
+        match done.and(released) {
+            Ok(()) => Ok(root),
+            Err(error) => {
+                root.free()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn complete(&mut self) -> Result<()> {
         for &hash in &self.restricted {
-            // SAFETY: owned by the graph under root.
+            // SAFETY: owned by the graph under the root, or held.
             unsafe { (*hash).sv_flags |= sys::SVf_READONLY };
         }
-        for reference in std::mem::take(&mut self.weak) {
+        let weak = std::mem::take(&mut self.weak);
+        for &reference in &weak {
+            // A target may end here, and its DESTROY may drop the next one.
+            self.hold(reference);
+        }
+        for reference in weak {
             let mut error = ptr::null_mut();
-            // SAFETY: owned by the graph under root, or by `replaced`.
+            // SAFETY: just held.
             let status = unsafe { shim::mc_weaken(self.perl.raw(), reference, &mut error) };
             self.perl.status(status, error)?;
         }
-        self.release()?;
-        Ok(root)
+        for (class, object) in std::mem::take(&mut self.overloaded) {
+            self.restore_overloading(class, object)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that a value outlives the reading.
+    fn hold(&mut self, value: *mut SV) {
+        // SAFETY: alive, so one count more is right.
+        self.held.push(unsafe { sys::Perl_SvREFCNT_inc(value) });
     }
 
     fn release(&mut self) -> Result<()> {
-        for value in std::mem::take(&mut self.replaced) {
-            // SAFETY: the count that the hash gave up.
-            unsafe { Owned::from_raw(self.perl, value) }.free()?;
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // One array, so that it takes one guarded call to give all of them up.
+        // SAFETY: a new array, which takes over the counts that the list had.
+        unsafe {
+            let array = shim::mc_new_array(self.perl.raw(), held.len());
+            for value in held {
+                thx::Perl_av_push(self.perl.raw(), array.cast::<AV>(), value);
+            }
+            Owned::from_raw(self.perl, array).free()
+        }
     }
 
     #[inline]
@@ -156,7 +242,7 @@ impl Build for Builder<'_> {
 
     fn text(&mut self, utf8: &[u8]) -> Built<*mut SV> {
         self.check_utf8(utf8, "a string")?;
-        Ok(self.string(utf8, sys::SVf_UTF8))
+        Ok(self.string(utf8, if utf8.is_empty() { 0 } else { sys::SVf_UTF8 }))
     }
 
     fn vstring(&mut self, node: *mut SV, source: &[u8]) -> Built<()> {
@@ -190,6 +276,9 @@ impl Build for Builder<'_> {
         } else {
             element
         };
+        if self.foreign {
+            return self.push_carefully(array, element);
+        }
         // SAFETY: `array` reserved room for all the elements that its image announces.
         unsafe {
             let body = (*array).sv_any.cast::<sys::XPVAV>();
@@ -215,7 +304,7 @@ impl Build for Builder<'_> {
         if flags != KeyFlags::NONE {
             if flags.contains(KeyFlags::UTF8) {
                 if let Err(error) = self.check_utf8(key, "a hash key") {
-                    self.replaced.push(value);
+                    self.held.push(value);
                     return Err(error);
                 }
                 how |= sys::HVhek_UTF8;
@@ -229,8 +318,15 @@ impl Build for Builder<'_> {
             }
             if flags.contains(KeyFlags::PLACEHOLDER) {
                 // Its value means nothing, but a hostile image may refer back to it.
-                self.replaced.push(value);
+                self.held.push(value);
                 value = self.placeholder;
+            }
+        }
+        if self.foreign {
+            // SAFETY: a hash that the reading made.
+            let ours = unsafe { Hash::from_raw(hash.cast()) };
+            if ours.is_guarded() {
+                return self.insert_carefully(ours, key, flags, value);
             }
         }
         // SAFETY: a plain hash of ours, and the value passes to it. The entry of a new key comes without a value; a
@@ -249,8 +345,12 @@ impl Build for Builder<'_> {
             )
             .cast::<sys::HE>();
             let former = std::mem::replace(&mut (*entry).he_valu.hent_val, value);
+            if value == self.placeholder || former == self.placeholder {
+                let more = i32::from(value == self.placeholder) - i32::from(former == self.placeholder);
+                shim::mc_add_placeholders(self.perl.raw(), hash.cast(), more);
+            }
             if !former.is_null() {
-                self.replaced.push(former);
+                self.held.push(former);
             }
         }
         Ok(())
@@ -263,20 +363,23 @@ impl Build for Builder<'_> {
 
     #[inline]
     fn point(&mut self, reference: *mut SV, target: *mut SV, kind: RefKind) -> Built<()> {
-        // SAFETY: `reference` is an SVt_IV or was blessed into a body that can hold one; it is empty.
-        unsafe {
-            (*reference).sv_u.svu_rv = target;
-            (*reference).sv_flags |= sys::SVf_ROK;
-        }
         if kind.weak {
             self.weak.push(reference);
         }
-        Ok(())
+        if self.foreign {
+            self.point_carefully(reference, target)?;
+        } else {
+            // SAFETY: `reference` is an SVt_IV or was blessed into a body that can hold one; it is empty.
+            unsafe { refer(reference, target) };
+        }
+        if kind.overloaded && self.how.bless { self.note_overloading(target) } else { Ok(()) }
     }
 
     fn class(&mut self, name: &[u8]) -> Built<*mut HV> {
-        self.classes.allow(self.perl, name)?;
-        self.check_utf8(name, "a class name")?;
+        if !self.how.bless {
+            return Ok(ptr::null_mut());
+        }
+        self.how.classes.allow(self.perl, name)?;
         let stash = self.perl.stash(name);
         // SAFETY: a live stash.
         if unsafe { shim::mc_is_class(self.perl.raw(), stash) != 0 } {
@@ -289,17 +392,63 @@ impl Build for Builder<'_> {
     }
 
     fn bless(&mut self, node: *mut SV, class: *mut HV) -> Built<()> {
-        // SAFETY: a new value that no one else has, and a class that takes it.
-        unsafe { shim::mc_bless(self.perl.raw(), node, class) };
+        if !class.is_null() {
+            // SAFETY: a new value that no one else has, and a class that takes it.
+            unsafe { shim::mc_bless(self.perl.raw(), node, class) };
+        }
         Ok(())
     }
 
     fn share(&mut self, node: *mut SV) -> Built<*mut SV> {
-        // SAFETY: alive: `replaced` holds what no container holds any more.
+        // SAFETY: alive: `held` has what no container holds any more.
         Ok(unsafe { sys::Perl_SvREFCNT_inc(node) })
     }
 
+    fn empty(&mut self, shape: Shape) -> Built<*mut SV> {
+        match shape {
+            Shape::Scalar => self.undef(),
+            Shape::Array => self.array(0),
+            Shape::Hash => self.hash(0, HashFlags::default()),
+        }
+    }
+
+    fn keep(&mut self, node: *mut SV) -> Built<()> {
+        self.held.push(node);
+        Ok(())
+    }
+
+    fn guard(&mut self, seen: &[*mut SV]) {
+        self.foreign = true;
+        for &value in seen.get(self.guarded..).unwrap_or_default() {
+            self.hold(value);
+        }
+        self.guarded = seen.len();
+    }
+
+    fn thaw(&mut self, object: *mut SV, frozen: Frozen<'_, *mut SV, *mut HV>) -> Built<*mut SV> {
+        Ok(self.call_hook(object, &frozen)?)
+    }
+
+    fn tie(&mut self, variable: *mut SV, object: *mut SV) -> Built<()> {
+        Ok(self.tie_to(variable, object)?)
+    }
+
+    fn tie_element(&mut self, element: *mut SV, object: *mut SV, place: Place<*mut SV>) -> Built<()> {
+        Ok(self.tie_to_element(element, object, place)?)
+    }
+
+    fn code(&mut self, source: &[u8], utf8: bool) -> Built<*mut SV> {
+        Ok(self.sub(source, utf8)?)
+    }
+
+    fn regexp(&mut self, pattern: &[u8], modifiers: &[u8]) -> Built<*mut SV> {
+        Ok(self.compiled(pattern, modifiers)?)
+    }
+
     fn sever(&mut self, node: *mut SV) {
+        if self.attached.contains(&node) {
+            return;
+        }
         let mut error = ptr::null_mut();
         // SAFETY: alive, as the reader promises.
         let status = unsafe { shim::mc_sever(self.perl.raw(), node, &mut error) };
@@ -316,5 +465,73 @@ impl Build for Builder<'_> {
         if let Err(error) = unsafe { Owned::from_raw(self.perl, node) }.free() {
             self.failure.get_or_insert(error);
         }
+    }
+}
+
+/// Makes an empty scalar refer to `target`, and takes that over.
+///
+/// # Safety
+/// The scalar holds nothing and has no magic; its type has room for a reference.
+#[inline]
+unsafe fn refer(reference: *mut SV, target: *mut SV) {
+    // SAFETY: as promised to this function.
+    unsafe {
+        (*reference).sv_u.svu_rv = target;
+        (*reference).sv_flags |= sys::SVf_ROK;
+    }
+}
+
+/// After code of the application ran: containers may be shorter or longer than they were left, tied, or read-only.
+impl Builder<'_> {
+    #[cold]
+    fn push_carefully(&mut self, array: *mut SV, element: *mut SV) -> Built<()> {
+        const GUARDED: u32 = sys::SVs_RMG | sys::SVf_READONLY | sys::SVf_PROTECT;
+        // SAFETY: an array that the reading made and holds; perl's function finds the room.
+        unsafe {
+            if (*array).sv_flags & GUARDED == 0 {
+                thx::Perl_av_push(self.perl.raw(), array.cast(), element);
+                return Ok(());
+            }
+            let element = if element.is_null() { thx::Perl_newSV(self.perl.raw(), 0) } else { element };
+            let takes_over = shim::mc_is_tied(array, i32::from(b'P')) == 0;
+            let mut error = ptr::null_mut();
+            let status = shim::mc_push(self.perl.raw(), array, element, &mut error);
+            let result = self.perl.status(status, error);
+            if result.is_err() || !takes_over {
+                self.held.push(element);
+            }
+            Ok(result?)
+        }
+    }
+
+    #[cold]
+    fn insert_carefully(&mut self, hash: Hash, key: &[u8], flags: KeyFlags, value: *mut SV) -> Built<()> {
+        let utf8 = if flags.contains(KeyFlags::UTF8) { sys::SVf_UTF8 } else { 0 };
+        // SAFETY: a new string, and the count of the value.
+        let (key, value) =
+            unsafe { (Owned::from_raw(self.perl, self.string(key, utf8)), Owned::from_raw(self.perl, value)) };
+        let key = key.scalar().key(self.perl)?;
+        Ok(hash.store(self.perl, &key, value)?)
+    }
+
+    #[cold]
+    fn point_carefully(&mut self, reference: *mut SV, target: *mut SV) -> Built<()> {
+        const TOUCHED: u32 = sys::SVf_OK | sys::SVs_RMG | sys::SVs_SMG | sys::SVs_GMG | sys::SVf_READONLY | sys::SVf_PROTECT;
+        // SAFETY: a scalar that the reading made and holds; one that was never touched has no buffer.
+        unsafe {
+            if (*reference).sv_flags & TOUCHED == 0 && (*reference).sv_u.svu_pv.is_null() {
+                refer(reference, target);
+                return Ok(());
+            }
+            let mut error = ptr::null_mut();
+            let status = shim::mc_point(self.perl.raw(), reference, target, &mut error);
+            Ok(self.perl.status(status, error)?)
+        }
+    }
+
+    /// A reference to a value, to be handed to the application.
+    fn reference_to(&self, value: *mut SV) -> Owned {
+        // SAFETY: alive, as the reader promises.
+        self.perl.reference(unsafe { Scalar::from_raw(value) })
     }
 }

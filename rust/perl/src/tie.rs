@@ -1,14 +1,16 @@
 //! The methods of a tied session: `TIEHASH`, `FETCH` and so on, and `restore` and `save` behind them.
 
-use session::{Body, Encoding, Id, Origin};
+use session::{Body, Encoding, End, Id, Origin};
 
 use crate::args::{Caller, Missing};
 use crate::call::{Call, Return};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
+use crate::lock;
 use crate::object::{CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
 use crate::perl::Perl;
+use crate::report;
 use crate::scalar::Scalar;
 
 /// Where a missing session dies, in Apache::Session's words.
@@ -54,7 +56,8 @@ fn create_session(object: Object, session: &SharedSession, warnings: &mut Vec<St
     object.fresh_data(Some(&id))?;
     borrow_mut(session)?.begin(id);
     object.set_status(NEW)?;
-    save_session(object, session, warnings)
+    save_session(object, session, End::Keep, warnings)?;
+    lock::show(object, session)
 }
 
 /// An id from outside: hex digits, as Apache::Session::Generate::MD5 has it.
@@ -82,7 +85,11 @@ pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
 }
 
 fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &mut Vec<String>) -> Result<()> {
-    let found = borrow_mut(session)?.load(object.perl, id, warnings)?;
+    let lock = borrow(session)?.options.transaction;
+    let found = borrow_mut(session)?.load(object.perl, id, lock, warnings)?;
+    if lock {
+        lock::show(object, session)?;
+    }
     if found {
         let renewed = {
             let session = borrow(session)?;
@@ -114,11 +121,15 @@ pub(crate) fn save(call: &mut Call<'_>) -> Result<Return> {
         return Ok(Return::Super(inherited(call.perl, c"Apache::Session::save")?));
     }
     let session = session_of(object)?;
-    save_session(object, &session, &mut call.warnings)?;
+    save_session(object, &session, End::Keep, &mut call.warnings)?;
+    if borrow(&session)?.options.transaction {
+        lock::show(object, &session)?;
+    }
     Ok(Return::Nothing)
 }
 
-fn save_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
+/// Writes what changed; with [`End::Unlock`] the lock goes with it.
+fn save_session(object: Object, session: &SharedSession, end: End, warnings: &mut Vec<String>) -> Result<()> {
     let (perl, status) = (object.perl, object.status());
     let known = borrow(session)?.known;
     if status & DELETED != 0 {
@@ -148,7 +159,7 @@ fn save_session(object: Object, session: &SharedSession, warnings: &mut Vec<Stri
             if status & MODIFIED == 0 && !borrow(session)?.differs(&id, &body)? {
                 return Ok(());
             }
-            borrow_mut(session)?.save(perl, &id, Body::storable(body), principal.as_ref(), warnings)
+            borrow_mut(session)?.save(perl, &id, Body::storable(body), principal.as_ref(), end, warnings)
         })();
         if saved.is_err() {
             object.change_status(0, unsaved)?;
@@ -159,7 +170,7 @@ fn save_session(object: Object, session: &SharedSession, warnings: &mut Vec<Stri
         if !borrow(session)?.options.update_only {
             let id = object.id()?;
             let body = object.freeze(session, &id)?;
-            borrow_mut(session)?.insert(perl, &id, Body::storable(body), None, warnings)?;
+            borrow_mut(session)?.insert(perl, &id, Body::storable(body), None, end, warnings)?;
         }
         return object.change_status(NEW, SYNCED);
     }
@@ -271,23 +282,31 @@ pub(crate) fn scalar(call: &mut Call<'_>) -> Result<Return> {
     Ok(Return::Value(call.perl.integer(keys as i64).mortal()))
 }
 
-/// `UNTIE`: saves, so that a failure is thrown where `untie` stands.
+/// `UNTIE`: saves and gives the lock back, so that a failure is thrown where `untie` stands.
 pub(crate) fn untie(call: &mut Call<'_>) -> Result<Return> {
     let object = object_of(call)?;
     if object.has_changes() && object.is_native() {
         let session = session_of(object)?;
-        save_session(object, &session, &mut call.warnings)?;
+        save_session(object, &session, End::Unlock, &mut call.warnings)?;
+    }
+    if let Some(session) = object.session() {
+        lock::release(object, &session, &mut call.warnings)?;
     }
     Ok(Return::Nothing)
 }
 
-/// `DESTROY`: saves what is left to save. Nothing can be thrown from here, so a failure is a warning.
+/// `DESTROY`: saves what is left to save, and gives the lock back. Nothing can be thrown from here, so a failure is a
+/// warning. What another process or thread has locked is left to that one.
 pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
     let Ok(object) = object_of(call) else {
         return Ok(Return::Nothing);
     };
-    if !object.has_changes() && life::behind(object.hash.scalar()).is_some() {
-        return Ok(Return::Nothing);
+    let session = life::behind(object.hash.scalar());
+    if let Some(session) = &session {
+        let (is_elsewhere, holds_lock) = (borrow(session)?.is_locked_elsewhere(), borrow(session)?.holds_lock());
+        if is_elsewhere || !object.has_changes() && !holds_lock {
+            return Ok(Return::Nothing);
+        }
     }
     if !object.is_native() {
         // A session whose creation failed has nothing that could be saved.
@@ -297,7 +316,9 @@ pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
         };
     }
     let session = session_of(object)?;
-    let text = match save_session(object, &session, &mut call.warnings) {
+    let saved = save_session(object, &session, End::Unlock, &mut call.warnings);
+    let ended = saved.and(lock::release(object, &session, &mut call.warnings));
+    let text = match ended {
         Ok(()) => return Ok(Return::Nothing),
         Err(error) => match error.into_scalar(call.perl) {
             Some(error) => error.scalar().to_text(call.perl)?,
@@ -308,6 +329,18 @@ pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
     let about = format!("session {id}: ");
     call.warn(format!("session {id} is not saved: {}", text.strip_prefix(&about).unwrap_or(&text)));
     Ok(Return::Nothing)
+}
+
+/// `conflicts`: the keys that other requests had changed when the session was last saved.
+pub(crate) fn conflicts(call: &mut Call<'_>) -> Result<Return> {
+    let session = session_of(object_of(call)?)?;
+    let session = borrow(&session)?;
+    Ok(Return::Value(report::conflicts(call.perl, session.merged())?.mortal()))
+}
+
+/// `stats`: what this process has done so far.
+pub(crate) fn stats(call: &mut Call<'_>) -> Result<Return> {
+    Ok(Return::Value(report::stats(call.perl)?.mortal()))
 }
 
 /// `populate`: what makes an object, of whatever class, use our store. Returns the object.
@@ -357,7 +390,7 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
     if !matches!(borrow(&session)?.known, Known::Stored | Known::Fresh) {
         return Err(Error::text("regenerate_id: there is no such session"));
     }
-    save_session(object, &session, &mut call.warnings)?;
+    save_session(object, &session, End::Keep, &mut call.warnings)?;
     let former = object.id()?;
     let id = Id::generate(borrow(&session)?.options.id_length)?;
     let was_stored = borrow(&session)?.known == Known::Stored;
@@ -367,16 +400,15 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
         let body = object.freeze(&session, &id)?;
         borrow_mut(&session)?.transfer(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
     })();
-    let is_moved = matches!(moved, Ok(true));
-    if !is_moved {
+    if !matches!(moved, Ok(Some(_))) {
         object.data()?.set(perl, "_session_id", perl.bytes(former.as_bytes()))?;
     }
-    moved?;
-    if is_moved && was_stored {
-        borrow_mut(&session)?.retire(perl, &former, &mut call.warnings)?;
-    }
-    let now = if is_moved { id } else { former };
-    Ok(Return::Value(perl.bytes(now.as_bytes()).mortal()))
+    let Some(left) = moved? else {
+        return Ok(Return::Value(perl.bytes(former.as_bytes()).mortal()));
+    };
+    borrow_mut(&session)?.retire(perl, was_stored.then_some(&former), left, &mut call.warnings)?;
+    lock::show(object, &session)?;
+    Ok(Return::Value(perl.bytes(id.as_bytes()).mortal()))
 }
 
 /// `_hex_digits LENGTH`: that many random hex digits, from the operating system.

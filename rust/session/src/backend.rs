@@ -8,6 +8,8 @@
 //! be repeated: an error of the whole batch means that nothing of it was carried out; an error of
 //! one operation may, where it [`is_broken_off`](crate::Error::is_broken_off), mean that it was.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::expiry::Expiry;
 use crate::wait::Wait;
@@ -16,16 +18,54 @@ use crate::wait::Wait;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version(pub(crate) u64);
 
-/// One operation. Keys are without the namespace, which the backend puts before them.
+/// Names an item, without the namespace, which the backend puts before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ItemKey<'a> {
+    /// Decides alone where the item is.
+    home: &'a [u8],
+    /// Tells apart the items of one home.
+    suffix: &'static str,
+}
+
+impl<'a> ItemKey<'a> {
+    pub(crate) const fn of(key: &'a [u8]) -> ItemKey<'a> {
+        ItemKey { home: key, suffix: "" }
+    }
+
+    /// An item on the same server as the one with the key `home`.
+    pub(crate) const fn beside(home: &'a [u8], suffix: &'static str) -> ItemKey<'a> {
+        ItemKey { home, suffix }
+    }
+
+    /// The key that says where the item is.
+    pub(crate) fn home(self) -> &'a [u8] {
+        self.home
+    }
+
+    /// Whether it is an item of ours beside a session: its value is our own text, and no command of
+    /// any protocol.
+    pub(crate) fn is_beside(self) -> bool {
+        !self.suffix.is_empty()
+    }
+
+    /// The whole key.
+    pub(crate) fn after(self, namespace: &[u8]) -> Vec<u8> {
+        [namespace, self.home, self.suffix.as_bytes()].concat()
+    }
+}
+
+/// One operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op<'a> {
     /// Reads an item. `body` false leaves its value out; `touch` renews its expiry, which leaves
     /// its version.
-    Get { key: &'a [u8], body: bool, touch: Option<Expiry> },
+    Get { key: ItemKey<'a>, body: bool, touch: Option<Expiry> },
     /// Writes an item.
-    Store { key: &'a [u8], value: &'a [u8], flags: u32, expiry: Expiry, when: When },
+    Store { key: ItemKey<'a>, value: &'a [u8], flags: u32, expiry: Expiry, when: When },
+    /// Puts bytes after an item's value. Its flags and its expiry stay, its version does not.
+    Append { key: ItemKey<'a>, bytes: &'a [u8] },
     /// Removes an item, if it still has the version.
-    Delete { key: &'a [u8], version: Version },
+    Delete { key: ItemKey<'a>, version: Version },
 }
 
 /// The condition of a write.
@@ -43,7 +83,7 @@ pub(crate) enum When {
 pub(crate) enum Reply {
     /// `Get` found this.
     Item(Item),
-    /// `Store` was carried out; the item now has this version.
+    /// `Store` or `Append` was carried out; the item now has this version.
     Stored(Version),
     /// `Delete` was carried out.
     Deleted,
@@ -68,6 +108,10 @@ pub(crate) trait Backend {
     /// Carries out the operations, in their order where they are for one key, in one round trip.
     /// The replies are in the operations' order.
     fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>>;
+
+    /// From here on, an exchange takes no longer than this, whatever the configuration allows; `None`
+    /// ends that.
+    fn hurry(&mut self, _longest: Option<Duration>) {}
 }
 
 impl dyn Backend + '_ {
@@ -77,7 +121,7 @@ impl dyn Backend + '_ {
     }
 
     /// Reads one item.
-    pub(crate) fn get(&mut self, key: &[u8], touch: Option<Expiry>, wait: &mut dyn Wait) -> Result<Option<Item>> {
+    pub(crate) fn get(&mut self, key: ItemKey<'_>, touch: Option<Expiry>, wait: &mut dyn Wait) -> Result<Option<Item>> {
         let body = true;
         Ok(self.one(Op::Get { key, body, touch }, wait)?.into_item())
     }
@@ -93,9 +137,9 @@ impl Reply {
 }
 
 impl<'a> Op<'a> {
-    pub(crate) fn key(&self) -> &'a [u8] {
+    pub(crate) fn key(&self) -> ItemKey<'a> {
         match *self {
-            Op::Get { key, .. } | Op::Store { key, .. } | Op::Delete { key, .. } => key,
+            Op::Get { key, .. } | Op::Store { key, .. } | Op::Append { key, .. } | Op::Delete { key, .. } => key,
         }
     }
 
@@ -104,7 +148,7 @@ impl<'a> Op<'a> {
         match self {
             Op::Get { .. } => true,
             Op::Store { when, .. } => *when == When::Always,
-            Op::Delete { .. } => false,
+            Op::Append { .. } | Op::Delete { .. } => false,
         }
     }
 }

@@ -13,6 +13,7 @@
 use crate::backend::{Item, Version};
 use crate::envelope::{self, Encoding, Opened};
 use crate::error::SessionFault;
+use crate::merge::KeyName;
 use crate::spare::give_buffer;
 
 /// A session as the caller wrote it.
@@ -110,10 +111,10 @@ pub enum Outcome {
     Stored,
     /// Others had saved in between; their changes and ours are both stored.
     Merged {
-        /// The keys whose value is the others'.
-        keys: Vec<Vec<u8>>,
-        /// How many keys both sides had changed; ours are stored.
-        same_key: usize,
+        /// The keys whose value is the others', as we had not changed them.
+        theirs: Vec<KeyName>,
+        /// The keys that both sides had changed; ours are stored.
+        ours: Vec<KeyName>,
     },
     /// The session was deleted in between, and stays so.
     Dropped,

@@ -48,7 +48,13 @@ pub struct Config {
     /// Reading a session renews its expiry, in the same round trip. The principal's reverse record is
     /// renewed by [`Store::renew_record`](crate::Store::renew_record). Default: false.
     pub sliding: bool,
-    /// What to do when another request saved the session in between. Default: merge.
+    /// How long to wait for a lock; zero tries once. Default: 30 s.
+    pub lock_timeout: Duration,
+    /// After this many seconds a lock may be taken from its holder, who can't save then. A second
+    /// less at worst, but never less than one: memcached counts whole seconds. Default: 60.
+    pub lock_ttl: u64,
+    /// What to do when another request saved the session in between. Default: merge. In a
+    /// transaction it is always an error.
     pub conflict: Conflict,
     /// What sessions are taken apart within, when they have to be merged: as a rule, the limits that
     /// the caller reads them with. Default: those of `storable`.
@@ -87,6 +93,8 @@ impl Config {
             expiry: None,
             local_ttl: None,
             sliding: false,
+            lock_timeout: Duration::from_secs(30),
+            lock_ttl: 60,
             conflict: Conflict::default(),
             limits: storable::Limits::default(),
         }
@@ -108,6 +116,9 @@ impl Config {
                 "up to 218 bytes without spaces and control characters",
                 self.namespace.as_slice(),
             ));
+        }
+        if self.lock_ttl == 0 {
+            return Err(Error::argument("lock_ttl", "a number of seconds above 0", "0"));
         }
         for (argument, timeout) in [("connect_timeout", self.connect_timeout), ("io_timeout", self.io_timeout)] {
             if timeout.is_zero() {

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lock::Locked;
+
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -125,6 +127,16 @@ pub(crate) enum SessionFault {
     Conflict,
     #[error("other requests saved it before us {0} times in a row")]
     Contended(u32),
+    #[error("{0}")]
+    Locked(Box<Locked>),
+    #[error("another request saved it without its lock, or after the lock had run out; nothing is saved")]
+    Intruded,
+    #[error("was locked for {:.1} s, longer than its lock lasts ({} s); nothing is saved", held.as_secs_f64(), ttl.as_secs())]
+    Outlived { held: Duration, ttl: Duration },
+    #[error("is locked by the process that this one was forked from; nothing is saved")]
+    Inherited,
+    #[error("its lock was given back; nothing is saved")]
+    Unlocked,
 }
 
 impl Error {
@@ -161,16 +173,28 @@ impl Error {
         matches!(*self.0, Kind::Exists)
     }
 
+    /// Another holds the session's lock, and did not give it back in time.
+    pub fn is_locked(&self) -> bool {
+        matches!(*self.0, Kind::Session { fault: SessionFault::Locked(_), .. })
+    }
+
+    /// There is no lock any more to save under: it has run out, was given back, or is another
+    /// process's. Nothing was saved.
+    pub fn is_lock_lost(&self) -> bool {
+        let Kind::Session { fault, .. } = &*self.0 else { return false };
+        matches!(fault, SessionFault::Outlived { .. } | SessionFault::Inherited | SessionFault::Unlocked)
+    }
+
     /// Another request saved the session, and it was asked to let that stand, or kept happening.
     pub fn is_conflict(&self) -> bool {
-        matches!(*self.0, Kind::Session { fault: SessionFault::Conflict | SessionFault::Contended(_), .. })
+        matches!(*self.0, Kind::Session { fault: SessionFault::Conflict | SessionFault::Contended(_) | SessionFault::Intruded, .. })
     }
 
     /// Nothing is wrong with the request: the same may succeed later.
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
             Kind::Server { fault, .. } => !matches!(fault, Fault::NoMeta | Fault::Unsendable(_)),
-            Kind::Session { fault, .. } => matches!(fault, SessionFault::Contended(_)),
+            Kind::Session { fault, .. } => matches!(fault, SessionFault::Contended(_) | SessionFault::Locked(_)),
             Kind::Interrupted => true,
             _ => false,
         }
@@ -195,6 +219,16 @@ impl Error {
     /// A server did not answer, or did not accept a connection, in its time.
     pub fn is_timeout(&self) -> bool {
         matches!(*self.0, Kind::Server { fault: Fault::Timeout(_) | Fault::ConnectTimeout(_), .. })
+    }
+
+    /// A server could not be reached, broke off, or did not do what was asked.
+    pub fn is_server(&self) -> bool {
+        matches!(*self.0, Kind::Server { .. })
+    }
+
+    /// The embedded store could not be used.
+    pub fn is_embedded(&self) -> bool {
+        matches!(*self.0, Kind::Embedded { .. })
     }
 
     /// The embedded store holds no more.

@@ -37,6 +37,11 @@ impl Expiry {
         Expiry(seconds.max(1))
     }
 
+    /// How many seconds; `None` for never.
+    pub(crate) fn in_seconds(self) -> Option<u64> {
+        (self.0 != 0).then_some(self.0)
+    }
+
     /// The sooner of two.
     pub(crate) fn sooner(self, other: Expiry) -> Expiry {
         match (self.0, other.0) {

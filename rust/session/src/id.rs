@@ -16,7 +16,11 @@
 
 use std::fmt;
 
+use crate::backend::ItemKey;
 use crate::error::{Error, Kind, Result};
+
+/// What follows an id in the key of its lock.
+const LOCK: &str = ".lock";
 
 /// The longest key that memcached takes.
 pub const MAX_KEY: usize = 250;
@@ -57,6 +61,25 @@ impl Id {
     /// The id as it stands in the store's key.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The key of the session's item.
+    pub(crate) fn key(&self) -> ItemKey<'_> {
+        ItemKey::of(&self.0)
+    }
+
+    /// The key of its lock, on the same server.
+    pub(crate) fn lock_key(&self) -> ItemKey<'_> {
+        ItemKey::beside(&self.0, LOCK)
+    }
+
+    /// Refuses an id whose lock has no key, as it would be too long.
+    pub(crate) fn check_lockable(&self, namespace: &[u8]) -> Result<()> {
+        if self.0.len() + namespace.len() + LOCK.len() > MAX_KEY {
+            let room = MAX_KEY.saturating_sub(namespace.len() + LOCK.len());
+            return Err(invalid(&self.0, &format!("at most {room} bytes after this namespace, to have a lock")));
+        }
+        Ok(())
     }
 
     /// Refuses an id that, with the namespace before it, is no key any more.

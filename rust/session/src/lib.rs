@@ -10,11 +10,12 @@
 //! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and
 //!   [`Saved`] come out
 //! - `merge`: two requests changed one session; `local`: a copy nearby
+//! - [`Lock`]: one request at a time, which the store's methods ending in `locked` work under
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
 //! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`:
 //!   the two that implement it
 //! - [`Wait`]: what a signal does to a wait
-//! - [`Error`]: what can go wrong
+//! - [`Error`]: what can go wrong; [`stats`]: how often it did, and what else was done
 //!
 //! Sessions are looked into for merging only, through the crate `storable`.
 
@@ -29,6 +30,7 @@ mod error;
 mod expiry;
 mod id;
 mod local;
+mod lock;
 mod memcached;
 mod merge;
 mod pause;
@@ -36,6 +38,7 @@ mod placement;
 mod principal;
 mod server;
 mod spare;
+mod stats;
 mod store;
 mod wait;
 
@@ -45,8 +48,11 @@ pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
+pub use lock::{End, Lock};
+pub use merge::KeyName;
 pub use principal::{Principal, digest};
 pub use server::{DEFAULT_MAP_SIZE, Server, Target};
 pub use spare::{give_buffer, take_buffer};
+pub use stats::stats;
 pub use store::Store;
 pub use wait::{Interrupted, NoWait, Wait};

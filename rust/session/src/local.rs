@@ -61,7 +61,7 @@ impl Local {
 
     /// Reads the copy.
     pub(crate) fn get(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Found> {
-        let Some(item) = unless_interrupted(self.backend.get(id.as_bytes(), None, wait))?.flatten() else {
+        let Some(item) = unless_interrupted(self.backend.get(id.key(), None, wait))?.flatten() else {
             return Ok(Found::Nothing);
         };
         let (version, ours) = (item.version, envelope::is_copy(item.flags));
@@ -121,7 +121,7 @@ impl Local {
 
     /// Removes a copy of ours, whoever of us made it.
     pub(crate) fn forget(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<()> {
-        let key = id.as_bytes();
+        let key = id.key();
         let look = Op::Get { key, body: false, touch: None };
         if let Some(Reply::Item(item)) = unless_interrupted(self.backend.one(look, wait))?
             && envelope::is_copy(item.flags)
@@ -141,7 +141,7 @@ impl Local {
         when: When,
         wait: &mut dyn Wait,
     ) -> Result<Option<Reply>> {
-        let copy = Op::Store { key: id.as_bytes(), value, flags: flags | envelope::COPY, expiry, when };
+        let copy = Op::Store { key: id.key(), value, flags: flags | envelope::COPY, expiry, when };
         unless_interrupted(self.backend.one(copy, wait))
     }
 }

@@ -3,7 +3,7 @@
 //! The unit is a key of the session itself. For each, three states are compared at any depth: what
 //! both read (`base`), what is stored now (`theirs`), and what we want to store (`ours`). What we
 //! did not change is theirs; what we set, changed below, or deleted is ours, also where they
-//! changed it too: then the later save wins, as it would have without merging, and that is counted.
+//! changed it too: then the later save wins, as it would have without merging, and that is reported.
 //! An integer and the same number as a string are no difference, since Perl turns one into the
 //! other when it reads it.
 //!
@@ -12,9 +12,9 @@
 //! | a | a | b | b |
 //! | a | b | a | b |
 //! | a | - | a | - |
-//! | a | b | - | - |
-//! | a | b | c | c, counted |
-//! | - | b | c | c, counted |
+//! | a | b | - | -, reported |
+//! | a | b | c | c, reported |
+//! | - | b | c | c, reported |
 //!
 //! What keys share below the top level, they go on sharing among those that come from the same
 //! side; a reference from one of our keys into one of theirs becomes a copy. What a class means by
@@ -22,19 +22,35 @@
 
 use std::collections::HashSet;
 
-use storable::{Import, Key, Limits, Node, Value};
+use storable::{Import, Key, KeyFlags, Limits, Node, Value};
 
 use crate::error::SessionFault;
+
+/// A key of a session, as a report names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyName {
+    /// Its characters: UTF-8 where `utf8` says so, else one byte each.
+    pub bytes: Vec<u8>,
+    /// How they are written.
+    pub utf8: bool,
+}
+
+impl KeyName {
+    fn of(key: Key<'_>) -> KeyName {
+        let utf8 = key.flags.contains(KeyFlags::UTF8);
+        KeyName { bytes: key.bytes.into_owned(), utf8 }
+    }
+}
 
 /// What came out.
 #[derive(Debug)]
 pub(crate) struct Merged {
     /// The session to store.
     pub(crate) bytes: Vec<u8>,
-    /// The keys that they changed and we did not.
-    pub(crate) keys: Vec<Vec<u8>>,
-    /// How many keys both sides changed, to different values.
-    pub(crate) same_key: usize,
+    /// The keys that they changed and we did not: the value is theirs.
+    pub(crate) theirs: Vec<KeyName>,
+    /// The keys that both sides changed, to different values: the value is ours.
+    pub(crate) ours: Vec<KeyName>,
 }
 
 /// Merges three frozen hashes.
@@ -45,18 +61,18 @@ pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8], limits: &Limits
     let mut merged = theirs.clone();
     let mut import = Import::new(&ours);
     let mut taken = Vec::new();
-    let mut same_key = 0;
+    let mut won = Vec::new();
     for key in keys(&[&base, &theirs, &ours]) {
         let [before, their, our] = [&base, &theirs, &ours].map(|value| value.root().get(key.clone()));
         let they_changed = !same([(&base, before), (&theirs, their)]);
         if same([(&base, before), (&ours, our)]) {
             if they_changed {
-                taken.push(key.bytes.into_owned());
+                taken.push(KeyName::of(key));
             }
             continue;
         }
         if they_changed && !same([(&theirs, their), (&ours, our)]) {
-            same_key += 1;
+            won.push(KeyName::of(key.clone()));
         }
         match our {
             Some(node) => {
@@ -68,7 +84,7 @@ pub(crate) fn three_way(base: &[u8], theirs: &[u8], ours: &[u8], limits: &Limits
             }
         }
     }
-    Ok(Merged { bytes: merged.write(&ours.options()).map_err(unmergeable)?, keys: taken, same_key })
+    Ok(Merged { bytes: merged.write(&ours.options()).map_err(unmergeable)?, theirs: taken, ours: won })
 }
 
 /// Every key that occurs, once.
@@ -120,39 +136,42 @@ mod tests {
             .collect()
     }
 
-    fn merge(base: &Session, theirs: &Session, ours: &Session) -> (Session, Vec<String>, usize) {
+    fn merge(base: &Session, theirs: &Session, ours: &Session) -> (Session, Vec<String>, Vec<String>) {
         let [base, theirs, ours] = [base, theirs, ours].map(|session| to_vec(session).unwrap());
         let merged = three_way(&base, &theirs, &ours, &Limits::default()).unwrap();
-        let mut keys: Vec<String> = merged.keys.into_iter().map(|key| String::from_utf8(key).unwrap()).collect();
-        keys.sort();
-        (storable::from_slice(&merged.bytes).unwrap(), keys, merged.same_key)
+        let [theirs, ours] = [merged.theirs, merged.ours].map(|keys| {
+            let mut names: Vec<String> = keys.into_iter().map(|key| String::from_utf8(key.bytes).unwrap()).collect();
+            names.sort();
+            names
+        });
+        (storable::from_slice(&merged.bytes).unwrap(), theirs, ours)
     }
 
     #[test]
     fn the_table() {
-        for (base, theirs, ours, expected, taken, same_key) in [
-            ("k=a", "k=a", "k=a", "k=a", "", 0),
-            ("k=a", "k=a", "k=b", "k=b", "", 0),
-            ("k=a", "k=b", "k=a", "k=b", "k", 0),
-            ("k=a", "", "k=a", "", "k", 0),
-            ("k=a", "k=a", "", "", "", 0),
-            ("k=a", "k=b", "", "", "", 1),
-            ("k=a", "", "k=b", "k=b", "", 1),
-            ("k=a", "", "", "", "", 0),
-            ("k=a", "k=b", "k=c", "k=c", "", 1),
-            ("k=a", "k=b", "k=b", "k=b", "", 0),
-            ("", "k=b", "k=c", "k=c", "", 1),
-            ("", "k=b", "k=b", "k=b", "", 0),
-            ("", "k=b", "", "k=b", "k", 0),
-            ("", "", "k=c", "k=c", "", 0),
-            ("a=1 b=2", "a=1 b=3 c=4", "a=5 d=6", "a=5 c=4 d=6", "c", 1),
-            ("n=5", "n=6", "n=5", "n=6", "n", 0),
+        for (base, theirs, ours, expected, taken, won) in [
+            ("k=a", "k=a", "k=a", "k=a", "", ""),
+            ("k=a", "k=a", "k=b", "k=b", "", ""),
+            ("k=a", "k=b", "k=a", "k=b", "k", ""),
+            ("k=a", "", "k=a", "", "k", ""),
+            ("k=a", "k=a", "", "", "", ""),
+            ("k=a", "k=b", "", "", "", "k"),
+            ("k=a", "", "k=b", "k=b", "", "k"),
+            ("k=a", "", "", "", "", ""),
+            ("k=a", "k=b", "k=c", "k=c", "", "k"),
+            ("k=a", "k=b", "k=b", "k=b", "", ""),
+            ("", "k=b", "k=c", "k=c", "", "k"),
+            ("", "k=b", "k=b", "k=b", "", ""),
+            ("", "k=b", "", "k=b", "k", ""),
+            ("", "", "k=c", "k=c", "", ""),
+            ("a=1 b=2", "a=1 b=3 c=4", "a=5 d=6", "a=5 c=4 d=6", "c", "b"),
+            ("n=5", "n=6", "n=5", "n=6", "n", ""),
         ] {
-            let (merged, keys, same) = merge(&session(base), &session(theirs), &session(ours));
+            let (merged, keys, ours_won) = merge(&session(base), &session(theirs), &session(ours));
             let what = format!("{base} | {theirs} | {ours}");
             assert_eq!(merged, session(expected), "{what}");
             assert_eq!(keys.join(" "), taken, "{what}");
-            assert_eq!(same, same_key, "{what}");
+            assert_eq!(ours_won.join(" "), won, "{what}");
         }
     }
 
@@ -160,16 +179,15 @@ mod tests {
         /// Whatever both sides did: each key is what the table says, and nothing else is there.
         #[test]
         fn every_key_is_as_the_table_says(base in sessions(), theirs in sessions(), ours in sessions()) {
-            let (merged, taken, same_key) = merge(&base, &theirs, &ours);
-            let mut counted = 0;
+            let (merged, taken, won) = merge(&base, &theirs, &ours);
             for key in "abcdefgh".chars().map(String::from) {
                 let [before, their, our] = [&base, &theirs, &ours].map(|session| session.get(&key));
                 let expected = if our == before { their } else { our };
                 proptest::prop_assert_eq!(merged.get(&key), expected, "{}", &key);
                 proptest::prop_assert_eq!(taken.contains(&key), our == before && their != before, "{}", &key);
-                counted += usize::from(our != before && their != before && our != their);
+                let both = our != before && their != before && our != their;
+                proptest::prop_assert_eq!(won.contains(&key), both, "{}", &key);
             }
-            proptest::prop_assert_eq!(same_key, counted);
         }
     }
 
@@ -184,7 +202,7 @@ mod tests {
         let string = to_vec(&BTreeMap::from([("n", "5")])).unwrap();
         let changed = to_vec(&BTreeMap::from([("n", 6)])).unwrap();
         let merged = three_way(&number, &changed, &string, &Limits::default()).unwrap();
-        assert_eq!((merged.bytes, merged.same_key), (changed, 0));
+        assert_eq!((merged.bytes, merged.ours), (changed, Vec::new()));
     }
 
     #[test]

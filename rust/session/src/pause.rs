@@ -11,8 +11,9 @@ use rustix::event::{Timespec, poll};
 use crate::error::{Kind, Result};
 use crate::wait::Wait;
 
-/// Waits for a time. A signal may stop it.
+/// Waits for a time. A signal may stop it, also one that came just before.
 pub(crate) fn pause(time: Duration, wait: &mut dyn Wait) -> Result<()> {
+    wait.interrupted().map_err(|_| Kind::Interrupted)?;
     let end = Instant::now() + time;
     while poll(&mut [], Some(&timespec(end.saturating_duration_since(Instant::now())))).is_err() {
         wait.interrupted().map_err(|_| Kind::Interrupted)?;

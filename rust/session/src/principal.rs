@@ -14,6 +14,7 @@
 
 use md5::{Digest, Md5};
 
+use crate::backend::ItemKey;
 use crate::error::{Error, Result};
 
 /// Names one principal's reverse record.
@@ -34,6 +35,11 @@ impl Principal {
             return Err(Error::argument("principal", "a digest of 32 lower-case hex digits", digest));
         }
         Ok(Principal { digest: digest.to_owned() })
+    }
+
+    /// The key of the record's item.
+    pub(crate) fn key(&self) -> ItemKey<'_> {
+        ItemKey::of(self.digest.as_bytes())
     }
 
     /// The record's key: 32 lower-case hex digits.

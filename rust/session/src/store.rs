@@ -2,7 +2,7 @@
 //!
 //! Everything here is written over [`Backend`]: what a save does when another request was faster,
 //! what a delete leaves behind, how the principal's reverse record and the local tier are kept up.
-//! Copies nearby are `local`'s affair, merging is `merge`'s.
+//! Copies nearby are `local`'s affair, merging is `merge`'s, locks are `transaction`'s.
 //!
 //! ```no_run
 //! use session::{Body, Config, Encoding, Id, NoWait, Store};
@@ -19,11 +19,13 @@
 //! # Ok(()) }
 //! ```
 
+mod transaction;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Op, Reply, Version, When};
+use crate::backend::{Backend, Item, Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
 use crate::config::{Config, Conflict};
 use crate::embedded::Embedded;
@@ -37,6 +39,7 @@ use crate::merge;
 use crate::pause::{pause, random_part};
 use crate::principal::Principal;
 use crate::server::Target;
+use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
 /// How long a deleted session can't come back: longer than a request lasts that was under way.
@@ -63,6 +66,7 @@ impl Store {
     /// A store of this configuration. Fails when the configuration can't be used; nothing is
     /// connected to yet.
     pub fn open(config: impl Into<Arc<Config>>) -> Result<Store> {
+        stats::begin_process();
         let config = config.into();
         config.check()?;
         let servers = backend(&config.servers, &config);
@@ -82,6 +86,11 @@ impl Store {
     /// is done before anybody knows what it is: a tombstone is given its own time again, but a
     /// principal's reverse record that is read by mistake stays renewed.
     pub fn load(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
+        let loaded = self.load_from_nearest(id, wait);
+        noted_reading(loaded)
+    }
+
+    fn load_from_nearest(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
         id.check_fits(&self.config.namespace)?;
         let mut useless = None;
         if let Some(local) = &mut self.local {
@@ -91,20 +100,17 @@ impl Store {
                 Found::Nothing => {}
             }
         }
-        let touch = Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER);
-        let Some(mut item) = self.servers.get(id.as_bytes(), touch, wait)? else {
+        let Some(item) = self.servers.get(id.key(), self.renewal(), wait)? else {
             return Ok(None);
         };
-        if touch.is_some() && envelope::is_tombstone(item.flags) {
-            self.servers.one(tombstone(id, When::Version(item.version)), wait)?;
+        let Some(item) = self.after_reading(id, item, wait)? else {
             return Ok(None);
-        }
-        item.expiry = touch.unwrap_or(item.expiry);
+        };
         let copy = match &mut self.local {
             Some(local) if envelope::is_session(item.flags) => local.fill(id, &item, useless, wait)?,
             _ => None,
         };
-        let mut loaded = Loaded::from_item(item, Origin::Servers).map_err(|fault| Error::session(id, fault))?;
+        let mut loaded = unwrap(id, item)?;
         if let Some(loaded) = &mut loaded {
             loaded.local = copy;
         }
@@ -120,13 +126,29 @@ impl Store {
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<Loaded> {
+        let inserted = self.insert_with(id, body, principal, None, wait);
+        stats::noted(inserted.map(|(loaded, _)| loaded))
+    }
+
+    /// Stores a new session, and has `beside` carried out in the same round trip.
+    fn insert_with(
+        &mut self,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        mut beside: Option<Op<'_>>,
+        wait: &mut dyn Wait,
+    ) -> Result<(Loaded, Option<Result<Reply>>)> {
         id.check_fits(&self.config.namespace)?;
         let mut when = When::Missing;
+        let mut answer = None;
         for _ in 0..ATTEMPTS {
-            match self.put(id, &body.bytes, body.encoding, when, principal, wait)? {
-                Put::Stored(version) => return self.stored(id, body, None, version, None, wait),
+            let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, beside.take(), wait)?;
+            answer = answer.or(reply);
+            match put {
+                Put::Stored(version) => return Ok((self.stored(id, body, None, version, None, wait)?, answer)),
                 Put::Missing => when = When::Missing,
-                Put::Exists => match self.servers.get(id.as_bytes(), None, wait)? {
+                Put::Exists => match self.servers.get(id.key(), None, wait)? {
                     None => when = When::Missing,
                     Some(item) if envelope::is_tombstone(item.flags) => when = When::Version(item.version),
                     Some(_) => {
@@ -156,6 +178,11 @@ impl Store {
     ) -> Result<Saved> {
         id.check_fits(&self.config.namespace)?;
         let saved = self.save_on_servers(id, base, body, principal, wait);
+        self.after_saving(id, saved, wait)
+    }
+
+    /// Keeps the local copy from being older than what is known to have happened.
+    fn after_saving(&mut self, id: &Id, saved: Result<Saved>, wait: &mut dyn Wait) -> Result<Saved> {
         if let Some(local) = &mut self.local {
             match &saved {
                 Ok(Saved { outcome: Outcome::Dropped, .. }) => local.bury_if_up(tombstone(id, When::Always), wait)?,
@@ -163,7 +190,11 @@ impl Store {
                 _ => {}
             }
         }
-        saved
+        if let Ok(Saved { outcome: Outcome::Merged { ours, .. }, .. }) = &saved {
+            stats::count(Counter::Merged);
+            stats::add(Counter::SameKey, ours.len() as u64);
+        }
+        stats::noted(saved)
     }
 
     fn save_on_servers(
@@ -188,7 +219,7 @@ impl Store {
             }
             let condition = match when {
                 Some(when) => when,
-                None => match self.servers.get(id.as_bytes(), None, wait)? {
+                None => match self.servers.get(id.key(), None, wait)? {
                     None => When::Missing,
                     Some(item) => {
                         let version = item.version;
@@ -210,7 +241,10 @@ impl Store {
                 },
             };
             recorded |= principal.is_some();
-            match self.put(id, &bytes, body.encoding, condition, principal, wait)? {
+            if attempt > 0 {
+                stats::count(Counter::Retries);
+            }
+            match self.put(id, &bytes, body.encoding, condition, principal, None, wait)?.0 {
                 Put::Stored(version) => {
                     let stored = match bytes {
                         Cow::Owned(bytes) => Some(bytes),
@@ -232,8 +266,16 @@ impl Store {
     /// A tombstone stays for five minutes, so that a request that still has the session can't bring
     /// it back. The principal's reverse record goes too, if it names this session.
     pub fn delete(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+        let deleted = self.bury(id, principal, wait);
+        if let Ok(true) = deleted {
+            stats::count(Counter::Deletes);
+        }
+        stats::noted(deleted)
+    }
+
+    fn bury(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
-        let look = Op::Get { key: id.as_bytes(), body: false, touch: None };
+        let look = Op::Get { key: id.key(), body: false, touch: None };
         let existed = match self.servers.one(look, wait)? {
             Reply::Item(item) if envelope::is_session(item.flags) => true,
             Reply::Item(item) if !envelope::is_tombstone(item.flags) => return Ok(false),
@@ -255,11 +297,16 @@ impl Store {
     /// Renews the expiry of a session and of its principal's reverse record, as a save does without
     /// writing them. Returns whether there is such a session.
     pub fn touch(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+        let touched = self.renew(id, principal, wait);
+        stats::noted(touched)
+    }
+
+    fn renew(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
         let touch = Some(self.expiry());
         let renew = |key| Op::Get { key, body: false, touch };
-        let record = principal.map(|principal| renew(principal.digest().as_bytes()));
-        let ops: Vec<Op<'_>> = std::iter::once(renew(id.as_bytes())).chain(record).collect();
+        let record = principal.map(|principal| renew(principal.key()));
+        let ops: Vec<Op<'_>> = std::iter::once(renew(id.key())).chain(record).collect();
         let replies = self.servers.exchange(&ops, wait)?.into_iter().collect::<Result<Vec<Reply>>>()?;
         let Some(Reply::Item(item)) = replies.first() else {
             return Ok(false);
@@ -274,12 +321,28 @@ impl Store {
     /// [`load`](Store::load) leaves to its caller, who finds in the session whose it is. It takes a
     /// round trip of its own; a record that is not there is not made.
     pub fn renew_record(&mut self, principal: &Principal, wait: &mut dyn Wait) -> Result<()> {
-        let (key, touch) = (principal.digest().as_bytes(), Some(self.expiry()));
-        self.servers.one(Op::Get { key, body: false, touch }, wait).map(drop)
+        let (key, touch) = (principal.key(), Some(self.expiry()));
+        stats::noted(self.servers.one(Op::Get { key, body: false, touch }, wait).map(drop))
     }
 
     fn expiry(&self) -> Expiry {
         Expiry::seconds(self.config.expiry)
+    }
+
+    /// What reading a session makes of its expiry.
+    fn renewal(&self) -> Option<Expiry> {
+        Some(self.expiry()).filter(|expiry| self.config.sliding && *expiry != Expiry::NEVER)
+    }
+
+    /// An item that was read with [`renewal`](Store::renewal): a tombstone is given its own time again.
+    fn after_reading(&mut self, id: &Id, mut item: Item, wait: &mut dyn Wait) -> Result<Option<Item>> {
+        let renewal = self.renewal();
+        if renewal.is_some() && envelope::is_tombstone(item.flags) {
+            self.servers.one(tombstone(id, When::Version(item.version)), wait)?;
+            return Ok(None);
+        }
+        item.expiry = renewal.unwrap_or(item.expiry);
+        Ok(Some(item))
     }
 
     /// What to store first: the caller's bytes, with what an earlier merge put beside them.
@@ -321,11 +384,13 @@ impl Store {
         }
         let merged = merge::three_way(&base.body, theirs, &body.bytes, &self.config.limits)
             .map_err(|fault| Error::session(id, fault))?;
-        let outcome = Outcome::Merged { keys: merged.keys, same_key: merged.same_key };
+        let outcome = Outcome::Merged { theirs: merged.theirs, ours: merged.ours };
         Ok((Cow::Owned(merged.bytes), outcome))
     }
 
-    /// Writes a session, and the reverse record in the same round trip.
+    /// Writes a session, and in the same round trip the reverse record and whatever is to be done
+    /// `beside`, whose reply is returned as it came.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
     fn put(
         &mut self,
         id: &Id,
@@ -333,34 +398,35 @@ impl Store {
         encoding: Encoding,
         when: When,
         principal: Option<&Principal>,
+        beside: Option<Op<'_>>,
         wait: &mut dyn Wait,
-    ) -> Result<Put> {
+    ) -> Result<(Put, Option<Result<Reply>>)> {
         let expiry = self.expiry();
         let (value, flags) = envelope::seal(body, encoding, self.config.compress_threshold);
-        let session = Op::Store { key: id.as_bytes(), value: &value, flags, expiry, when };
+        let session = Op::Store { key: id.key(), value: &value, flags, expiry, when };
         let record = principal.map(|principal| Op::Store {
-            key: principal.digest().as_bytes(),
+            key: principal.key(),
             value: id.as_bytes(),
             flags: 0,
             expiry,
             when: When::Always,
         });
-        let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).collect();
+        let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).chain(beside).collect();
         let mut replies = self.servers.exchange(&ops, wait)?.into_iter();
         let put = match replies.next().expect("a reply to each operation") {
             Err(error) if error.is_broken_off() => self.find_out(&session, &value, flags, when, wait)?,
             reply => Put::from(reply?),
         };
-        match replies.next() {
-            Some(Err(error)) if error.is_broken_off() => {
-                self.servers.one(ops[1], wait)?;
-            }
-            Some(reply) => {
-                reply?;
-            }
-            None => {}
+        if let Some(record) = record {
+            match replies.next().expect("a reply to each operation") {
+                Err(error) if error.is_broken_off() => self.servers.one(record, wait)?,
+                reply => reply?,
+            };
         }
-        Ok(put)
+        if let Put::Stored(_) = put {
+            stats::count(Counter::Writes);
+        }
+        Ok((put, replies.next()))
     }
 
     /// The connection broke while a session was written: whether it was, the item itself tells. Its
@@ -408,7 +474,7 @@ impl Store {
         let Some(principal) = principal else {
             return Ok(());
         };
-        let key = principal.digest().as_bytes();
+        let key = principal.key();
         if let Some(record) = self.servers.get(key, None, wait)?
             && record.value == id.as_bytes()
         {
@@ -438,6 +504,20 @@ impl From<Reply> for Put {
     }
 }
 
+/// A session out of its item.
+fn unwrap(id: &Id, item: Item) -> Result<Option<Loaded>> {
+    Loaded::from_item(item, Origin::Servers).map_err(|fault| Error::session(id, fault))
+}
+
+/// Counts a reading.
+fn noted_reading<T>(read: Result<Option<T>>) -> Result<Option<T>> {
+    stats::count(Counter::Reads);
+    if let Ok(None) = read {
+        stats::count(Counter::Misses);
+    }
+    stats::noted(read)
+}
+
 fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
     match target {
         Target::Memcached(servers) => Box::new(Memcached::new(servers, config)),
@@ -447,7 +527,7 @@ fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
 
 fn tombstone(id: &Id, when: When) -> Op<'_> {
     Op::Store {
-        key: id.as_bytes(),
+        key: id.key(),
         value: envelope::TOMBSTONE_VALUE,
         flags: envelope::TOMBSTONE_FLAGS,
         expiry: TOMBSTONE,

@@ -1,8 +1,8 @@
 //! What happens when a signal cuts a wait short.
 //!
 //! Connecting, waiting for an answer and pausing between two attempts are interruptible: whenever
-//! the system reports `EINTR`, [`Wait::interrupted`] is called, and its answer decides between
-//! going on with the time that is left and giving up. No lock and no borrow is held during the
+//! the system reports `EINTR`, and before each pause, [`Wait::interrupted`] is called, and its answer
+//! decides between going on with the time that is left and giving up. No lock and no borrow is held during the
 //! call, so the implementation may run code that opens a store of its own; it then gets another
 //! connection than the one that is waited for.
 //!
@@ -24,7 +24,7 @@
 
 /// Decides whether a wait that a signal cut short goes on.
 pub trait Wait {
-    /// A signal arrived. `Ok` goes on with the time that is left; `Err` stops: a connection with an
+    /// A signal arrived, or, before a pause, may have arrived without anything that it cut short. `Ok` goes on with the time that is left; `Err` stops: a connection with an
     /// answer outstanding is dropped, and the operation fails with an error that
     /// [`is_interrupted`](crate::Error::is_interrupted).
     fn interrupted(&mut self) -> Result<(), Interrupted>;

@@ -22,7 +22,7 @@ fn the_life_of_a_session() {
     let saved = other.save(&id, Some(&base), body("a=1 b=1"), None, &mut NoWait).unwrap();
     assert_eq!(saved.outcome, Outcome::Stored);
     let saved = store.save(&id, Some(&base), body("a=2"), None, &mut NoWait).unwrap();
-    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 });
+    assert_eq!(saved.outcome, Outcome::Merged { theirs: keys("b"), ours: keys("") });
     assert_eq!(load(&mut other, &id).unwrap(), "a=2 b=1");
     assert!(store.delete(&id, None, &mut NoWait).unwrap());
     assert!(!store.delete(&id, None, &mut NoWait).unwrap());

@@ -212,7 +212,7 @@ fn a_save_that_was_cut_off_finds_out_what_became_of_it() {
         (
             "another was",
             [&[Commands(1), Say(another), Commands(1), Say(another)][..], &stored].concat(),
-            Outcome::Merged { keys: vec![], same_key: 1 },
+            Outcome::Merged { theirs: keys(""), ours: keys("a") },
         ),
         ("gone", [&[Commands(1), Say("EN {O}\r\n")][..], &stored].concat(), Outcome::Stored),
     ] {

@@ -4,14 +4,16 @@
 
 mod support;
 
-use session::{Config, NoWait, Store, Target};
+use session::{Config, End, NoWait, Store, Target};
 use support::*;
 
 fn main() {
     let dir = tempfile::tempdir().unwrap();
     embedded_environments_are_not_shared(&path(&dir, "sessions"));
     grandchildren_and_many_children(&path(&dir, "many"));
+    a_lock_is_its_takers(&embedded(&path(&dir, "locks"), 1 << 20));
     if let Some(memcached) = Memcached::start() {
+        a_lock_is_its_takers(&memcached.config());
         connections_are_not_shared(&memcached.config(), || {
             let stats = memcached.raw("stats\r\n");
             let total = stats.split("total_connections ").nth(1).unwrap();
@@ -44,6 +46,25 @@ fn wait_for(child: i32) {
     // SAFETY: `status` lives through the call.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0, "the child failed");
+}
+
+/// A child neither saves under the lock that it inherited nor gives it back, and waits for it as
+/// anybody does.
+fn a_lock_is_its_takers(config: &Config) {
+    let (mut store, id) = with_session(config, "a=1");
+    let (mut lock, base) = store.lock_and_load(&id, &mut NoWait).unwrap();
+    in_child(|| {
+        assert!(!lock.is_held());
+        let error =
+            store.save_locked(&mut lock, base.as_ref(), body("a=2"), None, End::Unlock, &mut NoWait).unwrap_err();
+        assert!(error.is_lock_lost() && error.to_string().contains("that this one was forked from"), "{error}");
+        store.unlock(&mut lock, &mut NoWait).unwrap();
+        let hasty = Config { lock_timeout: std::time::Duration::ZERO, ..config.clone() };
+        let error = Store::open(hasty).unwrap().lock(&id, &mut NoWait).unwrap_err();
+        assert!(error.to_string().contains("is locked by process"), "{error}");
+    });
+    store.save_locked(&mut lock, base.as_ref(), body("a=3"), None, End::Unlock, &mut NoWait).unwrap();
+    assert_eq!(load(&mut store, &id).unwrap(), "a=3");
 }
 
 /// Saves under one more key than there are.

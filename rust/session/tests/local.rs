@@ -35,7 +35,7 @@ fn a_local_copy_is_read_first_and_never_undoes_another_hosts_change() {
     save(&mut elsewhere, &id, &theirs, "a=1 b=2 z=1");
     assert_eq!(load(&mut here, &id).unwrap(), "a=1 z=1", "the copy is old");
     let saved = save(&mut here, &id, &base, "a=3 z=1");
-    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 });
+    assert_eq!(saved.outcome, Outcome::Merged { theirs: keys("b"), ours: keys("") });
     assert_eq!(load(&mut elsewhere, &id).unwrap(), "a=3 b=2 z=1");
     assert_eq!(load(&mut here, &id).unwrap(), "a=3 b=2 z=1");
 

@@ -86,7 +86,7 @@ fn two_saves_are_merged() {
     save(&mut theirs, &id, &their_base, "a=1 b=2 c=2 d=2");
 
     let saved = save(&mut ours, &id, &base, "a=3 c=3");
-    assert_eq!(saved.outcome, Outcome::Merged { keys: vec![b"d".to_vec()], same_key: 2 });
+    assert_eq!(saved.outcome, Outcome::Merged { theirs: keys("d"), ours: keys("b c") });
     assert_eq!(load(&mut theirs, &id).unwrap(), "a=3 c=3 d=2");
 
     // What was merged is not undone by the next save, which knows nothing of it.
@@ -319,7 +319,7 @@ fn what_the_caller_can_read_can_be_merged() {
         store.save(&id, Some(&base), nested("b"), None, &mut NoWait).unwrap();
         match store.save(&id, Some(&base), nested("c"), None, &mut NoWait) {
             Ok(saved) => {
-                assert_eq!((merged, saved.outcome), (true, Outcome::Merged { keys: vec![b"b".to_vec()], same_key: 0 }))
+                assert_eq!((merged, saved.outcome), (true, Outcome::Merged { theirs: keys("b"), ours: keys("") }))
             }
             Err(error) => assert!(!merged && error.is_corrupt(), "{error}"),
         }

@@ -17,6 +17,8 @@ fn main() {
     the_callback_may_use_a_store_of_its_own();
     a_child_of_the_callback_leaves_the_answer_to_its_parent();
     alarm_stops_a_connect();
+    alarm_stops_a_wait_for_a_lock();
+    what_was_asked_for_before_an_alarm_is_taken_back();
     println!("signals: ok");
 }
 
@@ -170,6 +172,43 @@ fn a_child_of_the_callback_leaves_the_answer_to_its_parent() {
     assert_eq!(status, 0, "the child went on with its parent's connection");
     assert_eq!(thawed(&result.unwrap().unwrap().body), "a=1");
     assert_eq!(load(&mut store, &id).unwrap(), "a=1");
+}
+
+fn alarm_stops_a_wait_for_a_lock() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    memcached.set("x.lock", 0, b"host=h pid=1 since=0 ttl=60 token=1\n");
+    let config = |millis| Config { lock_timeout: Duration::from_millis(millis), ..memcached.config() };
+    let began = Instant::now();
+    let error =
+        with_alarm(TICK, || Store::open(config(20_000)).unwrap().lock(&id("x"), &mut StopAt(0, 5)).unwrap_err());
+    assert!(error.is_interrupted());
+    assert!(began.elapsed() < TICK * 5 + Duration::from_secs(2), "{:?}", began.elapsed());
+    let text = memcached.raw("get x.lock\r\n");
+    assert_eq!((text.matches('+').count(), text.matches("\\n-").count()), (1, 1), "out of the queue: {text}");
+    // A handler that returns changes nothing.
+    let began = Instant::now();
+    let error = with_alarm(TICK, || {
+        Store::open(config(400)).unwrap().lock(&id("x"), &mut StopAt(0, usize::MAX)).unwrap_err()
+    });
+    assert!(error.is_locked());
+    assert!((400..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+}
+
+/// The lock was asked for, and the answer does not come: a word over another connection ends it.
+fn what_was_asked_for_before_an_alarm_is_taken_back() {
+    let server = Scripted::start(vec![
+        vec![Commands(2), Silence],
+        vec![Commands(1), Say("HD c9 {O}\r\n"), Silence],
+    ]);
+    let mut store = Store::open(patient(&server)).unwrap();
+    let error = with_alarm(TICK, || store.lock_and_load(&id("x"), &mut StopAt(0, 1)).unwrap_err());
+    assert!(error.is_interrupted());
+    server.until_done(4);
+    let received = server.received();
+    let token = received[0].split("token=").nth(1).unwrap().split('\\').next().unwrap();
+    assert!(received[2].starts_with("ms x.lock 18 MA ") && received[2].contains(&format!("-{token}")), "{received:?}");
 }
 
 fn alarm_stops_a_connect() {

@@ -111,11 +111,74 @@ pub trait Build {
     /// place to judge whether data may be of that class.
     fn class(&mut self, name: &[u8]) -> Result<Self::Class, Self::Error>;
 
-    /// Makes a value an object, before its contents. It is never an immortal.
+    /// Makes a value an object, which is never an immortal: before its contents, but in images of before Storable 0.7
+    /// after them.
     fn bless(&mut self, node: Self::Node, class: Self::Class) -> Result<(), Self::Error>;
 
     /// The image refers back to a value: one more owner of it, as a node to hand on.
     fn share(&mut self, node: Self::Node) -> Result<Self::Node, Self::Error>;
+
+    /// An empty scalar, array or hash that is going to be [thawed](Build::thaw) or [tied](Build::tie). This and what
+    /// follows up to `sever` is needed only by builders of what sessions seldom hold; left out, images with
+    /// that in them are refused.
+    fn empty(&mut self, shape: Shape) -> Result<Self::Node, Self::Error> {
+        let _ = shape;
+        Err(Error::unsupported("an object with a STORABLE hook, or something tied").into())
+    }
+
+    /// A value that no container holds, only the frame of a hook or a code reference. Takes it over.
+    fn keep(&mut self, node: Self::Node) -> Result<(), Self::Error> {
+        let _ = node;
+        Err(Error::unsupported("a value of a STORABLE hook").into())
+    }
+
+    /// Before [`thaw`](Build::thaw), [`code`](Build::code) and [`regexp`](Build::regexp), which may run code of the
+    /// application: all values so far, by number. That code may free what it gets hold of, so a builder that runs
+    /// any sees to it that these stay valid.
+    fn guard(&mut self, seen: &[Self::Node]) {
+        let _ = seen;
+    }
+
+    /// Makes an [empty](Build::empty) value the object that a `STORABLE_freeze` hook took apart. Takes `object` over and
+    /// gives back the one that stands in its place from now on, which may be it.
+    fn thaw(
+        &mut self,
+        object: Self::Node,
+        frozen: Frozen<'_, Self::Node, Self::Class>,
+    ) -> Result<Self::Node, Self::Error> {
+        let _ = (object, frozen);
+        Err(Error::unsupported("an object with a STORABLE hook").into())
+    }
+
+    /// Ties an [empty](Build::empty) or thawed value to the object behind it, and takes that over.
+    fn tie(&mut self, variable: Self::Node, object: Self::Node) -> Result<(), Self::Error> {
+        let _ = (variable, object);
+        Err(Error::unsupported("a tied variable").into())
+    }
+
+    /// Makes an [empty](Build::empty) scalar the element of something tied, and takes over the object behind that, and the
+    /// key.
+    fn tie_element(
+        &mut self,
+        element: Self::Node,
+        object: Self::Node,
+        place: Place<Self::Node>,
+    ) -> Result<(), Self::Error> {
+        let _ = (element, object, place);
+        Err(Error::unsupported("an element of a tied variable").into())
+    }
+
+    /// A sub, by its source without the word `sub`.
+    fn code(&mut self, source: &[u8], utf8: bool) -> Result<Self::Node, Self::Error> {
+        let _ = (source, utf8);
+        Err(Error::unsupported("a code reference").into())
+    }
+
+    /// A regular expression with its flags, as `re::regexp_pattern` gives them.
+    fn regexp(&mut self, pattern: &[u8], flags: &[u8]) -> Result<Self::Node, Self::Error> {
+        let _ = (pattern, flags);
+        Err(Error::unsupported("a regular expression").into())
+    }
 
     /// Reading failed, and this value was built before: empty it if it can be part of a cycle, so that
     /// the discarding that follows frees everything. Called for all values, last one first, so that each
@@ -126,6 +189,37 @@ pub trait Build {
 
     /// Reading failed, and this node was not handed on.
     fn discard(&mut self, node: Self::Node);
+}
+
+/// What kind of variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// A scalar.
+    Scalar,
+    /// An array.
+    Array,
+    /// A hash.
+    Hash,
+}
+
+/// What a `STORABLE_freeze` hook made of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Frozen<'a, N, C> {
+    /// The class of the object.
+    pub class: C,
+    /// The string that the hook returned.
+    pub bytes: &'a [u8],
+    /// The targets of the references that it returned. They are owned by others.
+    pub refs: &'a [N],
+}
+
+/// Which element of something tied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<N> {
+    /// Of a hash: the key, a value of its own.
+    Key(N),
+    /// Of an array: the index.
+    Index(i32),
 }
 
 /// The values that Perl has one of, where the image means them and not a copy.

@@ -83,16 +83,51 @@ pub(crate) mod flag {
 
 /// The flags of a frame that a `STORABLE_freeze` hook wrote.
 pub(crate) mod hook {
+    /// The bits of the object's shape.
+    pub(crate) const SHAPE: u8 = 0x03;
+    /// The object is tied; its shape takes a byte of its own, the shape's bits and [`TIED`].
+    pub(crate) const EXTRA: u8 = 0x03;
     /// The class name's length, or its index, takes four bytes.
     pub(crate) const LARGE_CLASS: u8 = 0x04;
+    /// The length of the string takes four bytes.
+    pub(crate) const LARGE_STRING: u8 = 0x08;
+    /// The number of references takes four bytes; a negative one says that each takes eight.
+    pub(crate) const LARGE_LIST: u8 = 0x10;
     /// The class is given by its index.
     pub(crate) const INDEXED_CLASS: u8 = 0x20;
-    /// Values of the hook's own come before its class.
+    /// A value of the hook's own comes next, and then flags again.
     pub(crate) const RECURSE: u8 = 0x40;
-    /// The bits of the object's type.
-    pub(crate) const TYPE: u8 = 0x03;
-    /// The type takes a byte of its own.
-    pub(crate) const TYPE_EXTRA: u8 = 0x03;
+    /// There is a list of references.
+    pub(crate) const HAS_LIST: u8 = 0x80;
+    /// In the byte of its own: the shape of a tied object.
+    pub(crate) const TIED: u8 = 0x04;
+    /// The largest length, index or number of references in one byte.
+    pub(crate) const SHORT: usize = 255;
+}
+
+/// The flag of a regular expression: the length of the pattern takes four bytes.
+pub(crate) const LARGE_PATTERN: u8 = 0x01;
+
+/// The marks of images older than Storable 0.7.
+pub(crate) mod old {
+    /// What a file of Storable before 0.6 begins with.
+    pub(crate) const FILE_MAGIC: &[u8] = b"perl-store";
+    /// An element of an array follows.
+    pub(crate) const ITEM: u8 = b'i';
+    /// An element of an array that does not exist.
+    pub(crate) const NO_ITEM: u8 = b'I';
+    /// A key of a hash follows.
+    pub(crate) const KEY: u8 = b'k';
+    /// A value of a hash follows.
+    pub(crate) const VALUE: u8 = b'v';
+    /// A value of a hash that is undef.
+    pub(crate) const NO_VALUE: u8 = b'V';
+    /// The class of the value before, with its name's length in one byte.
+    pub(crate) const CLASS: u8 = b'b';
+    /// The class of the value before, with its name's length in four bytes.
+    pub(crate) const LONG_CLASS: u8 = b'B';
+    /// The value before is complete.
+    pub(crate) const STORED: u8 = b'X';
 }
 
 /// What a file begins with; a frozen string has no magic.

@@ -70,11 +70,16 @@ impl<'a> Cursor<'a> {
         if big { self.parse(be_u64, what, 8) } else { self.parse(le_u64, what, 8) }
     }
 
-    /// Takes `prefix` off if the rest begins with it.
-    pub(crate) fn skip(&mut self, prefix: &[u8]) {
-        if let Some(rest) = self.rest.strip_prefix(prefix) {
-            self.rest = rest;
-        }
+    /// Whether the rest begins with `prefix`.
+    pub(crate) fn starts_with(&self, prefix: &[u8]) -> bool {
+        self.rest.starts_with(prefix)
+    }
+
+    /// Takes `prefix` off if the rest begins with it, and says whether it did.
+    pub(crate) fn skip(&mut self, prefix: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(prefix);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
     }
 
     #[inline]

@@ -37,8 +37,8 @@ enum Kind {
     Unstorable { what: String },
     #[error("Storable value over its limit at byte {at}: {what} is more than {limit}")]
     Limit { at: usize, what: &'static str, limit: usize },
-    #[error("unsupported Storable version at byte {at}: v{major}.{minor}, this reads v2.0 to v2.255")]
-    Version { at: usize, major: u8, minor: u8 },
+    #[error("unsupported Storable version at byte {at}: {major}, this reads 0 to 2")]
+    Version { at: usize, major: u8 },
     #[error("{0}")]
     Message(String),
 }
@@ -122,8 +122,8 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn version(at: usize, major: u8, minor: u8) -> Self {
-        Kind::Version { at, major, minor }.into()
+    pub(crate) fn version(at: usize, major: u8) -> Self {
+        Kind::Version { at, major }.into()
     }
 
     #[cold]

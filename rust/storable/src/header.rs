@@ -16,16 +16,16 @@
 //! assert_eq!(header.body, 2);
 //! ```
 
-use crate::consts::{FILE_MAGIC, MAJOR};
+use crate::consts::{FILE_MAGIC, MAJOR, old};
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 
 /// The parsed beginning of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The format's version; always 2 in what this crate reads.
+    /// The format's version: 2 since Storable 0.7, 1 in 0.6, 0 before.
     pub major: u8,
-    /// Grows when the format gets new tags. Storable 3 writes 11.
+    /// Grows when the format gets new tags. Storable 3 writes 11. Always 0 before version 2.
     pub minor: u8,
     /// How numbers are laid out.
     pub layout: Layout,
@@ -71,16 +71,31 @@ impl Header {
     /// Reads the header of a frozen image or of a file's contents.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let mut input = Cursor::new(bytes);
-        input.skip(FILE_MAGIC);
+        let old_file = !input.skip(FILE_MAGIC) && input.skip(old::FILE_MAGIC);
         let at = input.offset();
         let version = input.byte("a version")?;
-        let (major, network) = (version >> 1, version & 1 == 1);
-        if major != MAJOR {
-            return Err(Error::version(at, major, 0));
+        if old_file && version > 1 {
+            // Storable 0.1 wrote no version: this is the length of the byte order.
+            let layout = native(&mut input, usize::from(version), false)?;
+            return Ok(Self { major: 0, minor: 0, layout, body: input.offset() });
         }
-        let minor = input.byte("a minor version")?;
-        let layout = if network { Layout::Network } else { native(&mut input, minor)? };
+        let (major, network) = (version >> 1, version & 1 == 1);
+        if major > MAJOR {
+            return Err(Error::version(at, major));
+        }
+        let minor = if major == MAJOR { input.byte("a minor version")? } else { 0 };
+        let layout = if network {
+            Layout::Network
+        } else {
+            let length = usize::from(input.byte("the length of a byte order")?);
+            native(&mut input, length, minor >= 2)?
+        };
         Ok(Self { major, minor, layout, body: input.offset() })
+    }
+
+    /// Whether the bytes begin as those of a file do, and a frozen string does not.
+    pub fn is_file(bytes: &[u8]) -> bool {
+        bytes.starts_with(FILE_MAGIC) || bytes.starts_with(old::FILE_MAGIC)
     }
 
     /// Whether lengths and network integers come most significant byte first.
@@ -94,10 +109,9 @@ impl Header {
     }
 }
 
-fn native(input: &mut Cursor<'_>, minor: u8) -> Result<Layout> {
-    let length = input.byte("the length of a byte order")?;
+fn native(input: &mut Cursor<'_>, length: usize, has_double: bool) -> Result<Layout> {
     let at = input.offset();
-    let (order, integer) = match input.bytes(usize::from(length), "a byte order")? {
+    let (order, integer) = match input.bytes(length, "a byte order")? {
         b"1234" => (ByteOrder::Little, 4),
         b"12345678" => (ByteOrder::Little, 8),
         b"4321" => (ByteOrder::Big, 4),
@@ -110,7 +124,7 @@ fn native(input: &mut Cursor<'_>, minor: u8) -> Result<Layout> {
     let int = size(input, "an int", &[4])?;
     let long = size(input, "a long", &[4, 8])?;
     let pointer = size(input, "a pointer", &[4, 8])?;
-    if minor >= 2 {
+    if has_double {
         size(input, "a double", &[8])?;
     }
     Ok(Layout::Native { order, int, long, pointer, integer })

@@ -27,14 +27,13 @@
 //!
 //! # What is read and written
 //!
-//! Everything that Storable 0.7 and later write of undef, booleans, integers, doubles, strings of bytes
+//! Everything that a Storable ever wrote, from 0.1 to 3: undef, booleans, integers, doubles, strings of bytes
 //! and of characters, v-strings, arrays, hashes (restricted ones and keys with flags included),
-//! references (weak and overloaded ones included) and objects without hooks; in network order and in
-//! the native order of any machine with 4- or 8-byte integers. What a `STORABLE_freeze` hook wrote,
-//! tied variables, code references, regular expressions and images older than Storable 0.7 are errors
-//! that say so.
+//! references (weak and overloaded ones included), objects with and without hooks, tied variables and their
+//! elements, code references by their source, regular expressions; in network order and in
+//! the native order of any machine with 4- or 8-byte integers and 8-byte doubles.
 //!
-//! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
+//! //! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -54,7 +53,7 @@ mod serde;
 mod value;
 mod write;
 
-pub use build::{Build, HashFlags, Immortal, KeyFlags, RefKind};
+pub use build::{Build, Frozen, HashFlags, Immortal, KeyFlags, Place, RefKind, Shape};
 pub use error::{Error, Result};
 pub use header::{ByteOrder, Header, Layout};
 pub use limits::Limits;
@@ -64,4 +63,4 @@ pub use output::Output;
 pub use read::{Scratch, read, read_with};
 pub use serde::{from_slice, from_value, to_value, to_vec};
 pub use value::{Elements, Entries, Import, Key, Kind, Node, NodeId, Value, same};
-pub use write::Writer;
+pub use write::{HookFrame, Writer};

@@ -14,15 +14,30 @@
 ///     fn append(&mut self, bytes: &[u8]) {
 ///         self.0 += bytes.len();
 ///     }
+///
+///     fn len(&self) -> usize {
+///         self.0
+///     }
+///
+///     fn truncate(&mut self, len: usize) {
+///         self.0 = len;
+///     }
 /// }
 ///
 /// let mut writer = Writer::into_output(&Options::default(), Count::default());
 /// writer.bytes(b"dwho");
 /// assert_eq!(writer.finish().0, 8);
 /// ```
+#[allow(clippy::len_without_is_empty, reason = "nobody asks")]
 pub trait Output {
     /// Appends some bytes.
     fn append(&mut self, bytes: &[u8]);
+
+    /// How many bytes there are.
+    fn len(&self) -> usize;
+
+    /// Forgets what comes after that many bytes.
+    fn truncate(&mut self, len: usize);
 
     /// Appends the few bytes of a tag and a length, and what they announce.
     #[inline]
@@ -36,6 +51,14 @@ impl Output for Vec<u8> {
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        Vec::truncate(self, len);
     }
 
     #[inline]

@@ -15,18 +15,19 @@
 //! length is an error; so is a class for one of Perl's immortals. Both read images of newer minor
 //! versions, up to the first tag they don't know.
 //!
-//! Not read yet: what a `STORABLE_freeze` hook wrote, tied variables, code references, regular
-//! expressions, hash keys that are values, images older than Storable 0.7. They are errors that name
-//! them.
+//! Not read: hash keys that are values, which the format knows and no Storable writes. They are an error that says so.
 
 mod frame;
+mod hook;
+mod old;
 mod prefix;
-mod refuse;
+mod rare;
 mod value;
 
 use self::frame::{Frame, Kind};
+use self::hook::Hook;
 use crate::build::{Build, HashFlags, KeyFlags};
-use crate::consts::{MAX_LENGTH, flag};
+use crate::consts::{MAJOR, MAX_LENGTH, flag};
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::header::Header;
@@ -60,10 +61,12 @@ pub fn read_with<B: Build>(
         frames: &mut scratch.frames,
         seen: &mut scratch.seen,
         classes: &mut scratch.classes,
+        hooks: Vec::new(),
         loose: None,
     };
     reader.input.bytes(header.body, "a header")?;
-    let root = reader.root().inspect_err(|_| reader.abandon());
+    let root = if header.major < MAJOR { reader.old_root(&header) } else { reader.root() };
+    let root = root.inspect_err(|_| reader.abandon());
     scratch.clear();
     root
 }
@@ -120,6 +123,8 @@ struct Reader<'a, 'b, B: Build> {
     seen: &'b mut Vec<B::Node>,
     /// The classes that were named, by index.
     classes: &'b mut Vec<B::Class>,
+    /// The hooks among the open containers.
+    hooks: Vec<Hook>,
     /// The value that an error left without an owner: complete, and not handed on.
     loose: Option<B::Node>,
 }
@@ -131,14 +136,18 @@ impl<B: Build> Reader<'_, '_, B> {
                 continue;
             };
             if let Some(root) = self.place(node)? {
-                return match self.input.left() {
-                    0 => Ok(root),
-                    count => {
-                        let found = format_args!("{count} more bytes");
-                        self.loose = Some(root);
-                        Err(Error::corrupt(self.input.offset(), "the end", found).into())
-                    }
-                };
+                return self.end(root);
+            }
+        }
+    }
+
+    /// Nothing may come after the root.
+    fn end(&mut self, root: B::Node) -> Outcome<B::Node, B> {
+        match self.input.left() {
+            0 => Ok(root),
+            count => {
+                self.loose = Some(root);
+                Err(Error::corrupt(self.input.offset(), "the end", format_args!("{count} more bytes")).into())
             }
         }
     }
@@ -160,6 +169,13 @@ impl<B: Build> Reader<'_, '_, B> {
                         self.loose = Some(node);
                         return Err(error.into());
                     }
+                },
+                rare => match self.place_rare(node, rare)? {
+                    Step::Whole(whole) => {
+                        node = whole;
+                        continue;
+                    }
+                    Step::Opened => return Ok(None),
                 },
             }
             frame.left = frame.left.saturating_sub(1);

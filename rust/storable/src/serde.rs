@@ -17,7 +17,9 @@
 //! ```
 //!
 //! The view is that of JSON: references are seen through, classes are not seen, an undefined value is
-//! a `None`. Scalars are what the type asks for, as in Perl, so `"3"` is a fine `u32`.
+//! a `None`. Scalars are what the type asks for, as in Perl, so `"3"` is a fine `u32`. What only Perl can
+//! make something of is refused by name, unless nobody asks for it: objects of a hook, tied variables,
+//! code references, regular expressions.
 //!
 //! Serde's traits recurse, so arrays and hashes may lie 128 deep here, and no deeper; a cycle is an
 //! error. What is shared comes out once for each owner, as long as that doesn't make the whole more

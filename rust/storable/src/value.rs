@@ -4,12 +4,14 @@
 //! the layout of numbers. What Storable wrote comes out byte for byte. Its parts lie in one arena, so
 //! nothing here recurses, and dropping a value that is 100,000 levels deep is dropping one vector.
 //!
-//! Not held yet, and refused by name: what [`read`](crate::read()) refuses.
+//! What it holds are bytes: no hook runs, nothing is tied, no sub is compiled. An object whose class has a
+//! hook is what that hook made of it, and goes from one value to another, or back into an image, as such.
 
 mod arena;
 mod edit;
 mod key;
 mod node;
+mod rare;
 mod same;
 mod write;
 
@@ -20,6 +22,7 @@ pub use self::same::same;
 
 pub(crate) use self::arena::{Arena, Data};
 
+use crate::consts::MAJOR;
 use crate::error::Result;
 use crate::header::{Header, Layout};
 use crate::limits::Limits;
@@ -52,7 +55,8 @@ pub struct Value {
 pub struct NodeId(u32);
 
 impl Value {
-    /// Reads an image, as [`read`](crate::read()) does.
+    /// Reads an image, as [`read`](crate::read()) does. While it does, it takes at most 200 times the memory that the
+    /// image takes, and 2 KB, whatever the image says.
     pub fn parse(image: &[u8], limits: &Limits) -> Result<Self> {
         let header = Header::parse(image)?;
         let mut arena = Arena::default();
@@ -62,7 +66,9 @@ impl Value {
             Layout::Native { .. } => Order::Native,
         };
         let booleans = arena.has_booleans();
-        let options = Options { order, minor: header.minor, booleans, ..Options::default() };
+        // What is written is an image of today's version, also where an older one was read.
+        let minor = if header.major < MAJOR { Options::default().minor } else { header.minor };
+        let options = Options { order, minor, booleans, ..Options::default() };
         Ok(Self::new(arena, root, options))
     }
 

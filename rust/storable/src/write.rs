@@ -9,8 +9,8 @@
 
 use std::collections::HashMap;
 
-use crate::build::{HashFlags, KeyFlags, RefKind};
-use crate::consts::{FILE_MAGIC, LONG_CLASS, MAJOR, MAX_LENGTH, SHORT_CLASS, flag, tag};
+use crate::build::{HashFlags, KeyFlags, RefKind, Shape};
+use crate::consts::{FILE_MAGIC, LARGE_PATTERN, LONG_CLASS, MAJOR, MAX_LENGTH, SHORT_CLASS, flag, hook, tag};
 use crate::error::{Error, Result};
 use crate::header::ByteOrder;
 use crate::number::number_text;
@@ -34,10 +34,25 @@ use crate::output::Output;
 #[derive(Debug)]
 pub struct Writer<O = Vec<u8>> {
     out: O,
+    /// Where the first value begins.
+    body: usize,
     network: bool,
     booleans: bool,
     number: u64,
     classes: HashMap<Box<[u8]>, usize>,
+}
+
+/// An object that a hook took apart, between [`Writer::hook`] and [`Writer::hook_end`].
+#[derive(Clone, Copy, Debug)]
+pub struct HookFrame {
+    /// The bits that say the shape.
+    shape: u8,
+    /// The byte of a tied object.
+    extra: Option<u8>,
+    /// The string needs the large form.
+    large: bool,
+    /// The tag is written.
+    open: bool,
 }
 
 impl Writer {
@@ -67,10 +82,21 @@ impl<O: Output> Writer<O> {
                 ByteOrder::Big => b"87654321",
             };
             out.append_with(&[8], order);
-            // int, long, pointer, double
-            out.append(&[4, LONG_SIZE, POINTER_SIZE, 8]);
+            // int, long, pointer; double, of which nothing was said before minor version 2
+            out.append(&[4, LONG_SIZE, POINTER_SIZE]);
+            if options.minor >= 2 {
+                out.append(&[8]);
+            }
         }
-        Self { out, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
+        let body = out.len();
+        Self { out, body, network, booleans: options.booleans, number: 0, classes: HashMap::new() }
+    }
+
+    /// Takes back all that was written since the beginning of the image.
+    pub fn restart(&mut self) {
+        self.out.truncate(self.body);
+        self.number = 0;
+        self.classes.clear();
     }
 
     /// The number that the next value gets; the root's is 0.
@@ -252,6 +278,154 @@ impl<O: Output> Writer<O> {
     #[inline]
     pub fn bless_again(&mut self, index: usize) -> Result<()> {
         self.class_number(tag::IX_BLESS, index, fits(index, "the number of classes")?);
+        Ok(())
+    }
+
+    /// Something tied; the object behind it must come next.
+    pub fn tied(&mut self, shape: Shape) {
+        self.tag(match shape {
+            Shape::Scalar => tag::TIED_SCALAR,
+            Shape::Array => tag::TIED_ARRAY,
+            Shape::Hash => tag::TIED_HASH,
+        });
+    }
+
+    /// An element of a tied hash; the object behind that and the key must come next.
+    pub fn tied_key(&mut self) {
+        self.tag(tag::TIED_KEY);
+    }
+
+    /// An element of a tied array; the object behind that and the [index](Self::index) must come next.
+    pub fn tied_index(&mut self) {
+        self.tag(tag::TIED_IDX);
+    }
+
+    /// The index of an element of a tied array, after the object.
+    pub fn index(&mut self, index: i32) {
+        let index = self.four(index.cast_unsigned());
+        self.out.append(&index);
+    }
+
+    /// A sub; its source must come next, as a string.
+    pub fn code(&mut self) {
+        self.tag(tag::CODE);
+    }
+
+    /// A regular expression with its modifiers, as `re::regexp_pattern` gives them.
+    pub fn regexp(&mut self, pattern: &[u8], modifiers: &[u8]) -> Result<()> {
+        let count = u8::try_from(modifiers.len())
+            .map_err(|_| Error::unsupported("a regular expression with more than 255 modifiers"))?;
+        match u8::try_from(pattern.len()) {
+            Ok(length) => self.fixed(&[tag::REGEXP, 0, length]),
+            Err(_) => {
+                let length = self.four(fits(pattern.len(), "a regular expression")?);
+                self.fixed(&[tag::REGEXP, LARGE_PATTERN]);
+                self.out.append(&length);
+            }
+        }
+        self.out.append(pattern);
+        self.out.append_with(&[count], modifiers);
+        Ok(())
+    }
+
+    /// Begins an object that a hook took apart and left `frozen` bytes of. The values that only the hook refers to
+    /// come next, each after a [`hook_value`](Self::hook_value), then [`hook_end`](Self::hook_end), and the
+    /// object behind it if it is `tied`.
+    pub fn hook(&mut self, shape: Shape, tied: bool, frozen: usize) -> HookFrame {
+        self.number = self.number.wrapping_add(1);
+        let shape = match shape {
+            Shape::Scalar => 0,
+            Shape::Array => 1,
+            Shape::Hash => 2,
+        };
+        let large = small(frozen).is_none();
+        match tied {
+            true => HookFrame { shape: hook::EXTRA, extra: Some(shape | hook::TIED), large, open: false },
+            false => HookFrame { shape, extra: None, large, open: false },
+        }
+    }
+
+    /// A value that only a hook refers to comes next.
+    pub fn hook_value(&mut self, frame: &mut HookFrame) {
+        self.hook_flags(frame, frame.shape | hook::RECURSE);
+    }
+
+    /// Ends what a hook made of an object: its class, the string, and the numbers of the values that the hook returned
+    /// references to. Returns the number of the class, as [`bless`](Self::bless) does.
+    pub fn hook_end(&mut self, mut frame: HookFrame, class: &[u8], frozen: &[u8], refs: &[u64]) -> Result<usize> {
+        let known = self.classes.get(class).copied();
+        let class_number = known.unwrap_or(class.len());
+        let count = fits(refs.len(), "the number of references from a hook")?;
+        let wide = refs.iter().any(|&number| u32::try_from(number).is_err());
+        let mut flags = frame.shape;
+        for (flag, on) in [
+            (hook::LARGE_CLASS, class_number > hook::SHORT),
+            (hook::INDEXED_CLASS, known.is_some()),
+            (hook::LARGE_STRING, frozen.len() > hook::SHORT),
+            (hook::HAS_LIST, count > 0),
+            (hook::LARGE_LIST, refs.len() > hook::SHORT || wide),
+        ] {
+            flags |= if on { flag } else { 0 };
+        }
+        self.hook_flags(&mut frame, flags);
+        self.hook_number(class_number, flags & hook::LARGE_CLASS != 0)?;
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.out.append(class);
+                let index = self.classes.len();
+                self.classes.insert(class.into(), index);
+                index
+            }
+        };
+        if frame.large {
+            let length = self.eight(u64::try_from(frozen.len()).unwrap_or(u64::MAX));
+            self.out.append(&length);
+        } else {
+            self.hook_number(frozen.len(), flags & hook::LARGE_STRING != 0)?;
+        }
+        self.out.append(frozen);
+        if wide {
+            let count = self.four(count.wrapping_neg());
+            self.out.append(&count);
+        } else if count > 0 {
+            self.hook_number(refs.len(), flags & hook::LARGE_LIST != 0)?;
+        }
+        for &number in refs {
+            match (wide, u32::try_from(number)) {
+                (false, Ok(number)) => self.out.append(&number.to_be_bytes()),
+                _ => {
+                    let number = self.eight(number);
+                    self.out.append(&number);
+                }
+            }
+        }
+        Ok(index)
+    }
+
+    /// The flags of a hook, after the tag if this is the first time.
+    fn hook_flags(&mut self, frame: &mut HookFrame, flags: u8) {
+        if std::mem::replace(&mut frame.open, true) {
+            return self.out.append(&[flags]);
+        }
+        if frame.large {
+            self.out.append(&[tag::LOBJECT]);
+        }
+        self.out.append(&[tag::HOOK, flags]);
+        if let Some(extra) = frame.extra {
+            self.out.append(&[extra]);
+        }
+    }
+
+    /// A number in a hook's frame, in one byte unless it is large.
+    fn hook_number(&mut self, number: usize, large: bool) -> Result<()> {
+        match u8::try_from(number) {
+            Ok(number) if !large => self.out.append(&[number]),
+            _ => {
+                let number = self.four(fits(number, "a length")?);
+                self.out.append(&number);
+            }
+        }
         Ok(())
     }
 

@@ -1,13 +1,14 @@
-//! Arbitrary graphs, with sharing, cycles, classes and every kind of scalar: what is written is read,
-//! and reading it changes nothing.
+//! Arbitrary graphs, with sharing, cycles, classes, objects of hooks, ties and every kind of scalar: what is
+//! written is read, and reading it changes nothing.
 
 mod support;
 
 use std::collections::BTreeMap;
 
 use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
-use storable::{HashFlags, Import, KeyFlags, Limits, Options, Order, RefKind, Value, Writer, read, same};
+use storable::{HashFlags, Import, KeyFlags, Limits, Options, Order, RefKind, Shape, Value, Writer, read, same};
 use support::Ledger;
 
 /// A value to be written; those before it can be referred to by number.
@@ -26,6 +27,13 @@ enum Plan {
     FlagHash(bool, BTreeMap<(String, bool), Plan>),
     Reference(bool, bool, Box<Plan>),
     Blessed(String, Box<Plan>),
+    /// The class, the string, what it refers to, and the object behind it if it is tied.
+    Hooked(Shape, String, Vec<u8>, Vec<Plan>, Option<Box<Plan>>),
+    Tied(Shape, Box<Plan>),
+    TiedKey(Box<Plan>, Box<Plan>),
+    TiedIndex(Box<Plan>, i32),
+    Code(String, bool),
+    Regexp(Vec<u8>, String),
     /// A value before this one, picked from all of them.
     Back(prop::sample::Index),
 }
@@ -40,10 +48,14 @@ fn plan() -> impl Strategy<Value = Plan> {
         vec(any::<u8>(), 0..300).prop_map(Plan::Bytes),
         ".{0,90}".prop_map(Plan::Text),
         vec(any::<u8>(), 0..9).prop_map(Plan::Vstring),
+        (".{0,90}", any::<bool>()).prop_map(|(source, utf8)| Plan::Code(source, utf8)),
+        (vec(any::<u8>(), 0..300), "[a-z]{0,5}").prop_map(|(pattern, modifiers)| Plan::Regexp(pattern, modifiers)),
         any::<prop::sample::Index>().prop_map(Plan::Back),
     ];
     scalar.prop_recursive(6, 80, 8, |inner| {
-        let class = "(A|B|C::D|L{130})";
+        let class = "(A|B|C::D|L{130}|H{300})";
+        let shape = prop_oneof![Just(Shape::Scalar), Just(Shape::Array), Just(Shape::Hash)];
+        let boxed = || inner.clone().prop_map(Box::new);
         prop_oneof![
             vec(inner.clone(), 0..8).prop_map(Plan::Array),
             btree_map(vec(any::<u8>(), 0..12), inner.clone(), 0..8).prop_map(Plan::Hash),
@@ -51,12 +63,18 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .prop_map(|(restricted, pairs)| Plan::FlagHash(restricted, pairs)),
             (any::<bool>(), any::<bool>(), inner.clone())
                 .prop_map(|(weak, overloaded, target)| { Plan::Reference(weak, overloaded, Box::new(target)) }),
-            (class, inner).prop_map(|(class, object)| Plan::Blessed(class, Box::new(object))),
+            (class, boxed()).prop_map(|(class, object)| Plan::Blessed(class, object)),
+            (shape.clone(), class, vec(any::<u8>(), 0..300), vec(inner.clone(), 0..6), option::of(boxed()))
+                .prop_map(|(shape, class, bytes, refs, tied)| Plan::Hooked(shape, class, bytes, refs, tied)),
+            (shape, boxed()).prop_map(|(shape, object)| Plan::Tied(shape, object)),
+            (boxed(), boxed()).prop_map(|(object, key)| Plan::TiedKey(object, key)),
+            (boxed(), any::<i32>()).prop_map(|(object, index)| Plan::TiedIndex(object, index)),
         ]
     })
 }
 
-fn write(plan: &Plan, writer: &mut Writer) {
+/// Writes a plan. `subs` are the numbers of subs: what follows one is its source, which no other value refers to.
+fn write(plan: &Plan, writer: &mut Writer, subs: &mut Vec<u64>) {
     match plan {
         Plan::Undef => writer.undef(),
         Plan::Immortal(0) => writer.sv_undef(),
@@ -74,43 +92,95 @@ fn write(plan: &Plan, writer: &mut Writer) {
         }
         Plan::Array(elements) => {
             writer.array(elements.len());
-            elements.iter().for_each(|element| write(element, writer));
+            elements.iter().for_each(|element| write(element, writer, subs));
         }
         Plan::Hash(pairs) => {
             writer.hash(pairs.len());
             for (key, value) in pairs {
-                write(value, writer);
+                write(value, writer, subs);
                 writer.key(key).unwrap();
             }
         }
         Plan::FlagHash(restricted, pairs) => {
             writer.flag_hash(pairs.len(), HashFlags { flagged: true, restricted: *restricted });
             for ((key, locked), value) in pairs {
-                write(value, writer);
+                write(value, writer, subs);
                 let flags = if *locked { KeyFlags::UTF8 | KeyFlags::LOCKED } else { KeyFlags::NONE };
                 writer.flag_key(key.as_bytes(), flags).unwrap();
             }
         }
         Plan::Reference(weak, overloaded, target) => {
             writer.reference(RefKind { weak: *weak, overloaded: *overloaded });
-            write(target, writer);
+            write(target, writer, subs);
         }
         Plan::Blessed(class, object) => {
-            if !matches!(**object, Plan::Immortal(_) | Plan::Back(_) | Plan::Blessed(..)) {
+            if !matches!(**object, Plan::Immortal(_) | Plan::Back(_) | Plan::Blessed(..) | Plan::Hooked(..)) {
                 writer.bless(class.as_bytes()).unwrap();
             }
-            write(object, writer);
+            write(object, writer, subs);
         }
-        Plan::Back(pick) => match usize::try_from(writer.number()).unwrap() {
-            0 => writer.undef(),
-            before => writer.object(u64::try_from(pick.index(before)).unwrap()),
+        Plan::Hooked(shape, class, bytes, refs, tied) => {
+            let mut frame = writer.hook(*shape, tied.is_some(), bytes.len());
+            let mut numbers = Vec::new();
+            for plan in refs {
+                match back(plan, writer, subs) {
+                    Some(number) => numbers.push(number),
+                    None => {
+                        writer.hook_value(&mut frame);
+                        numbers.push(writer.number());
+                        write(plan, writer, subs);
+                    }
+                }
+            }
+            writer.hook_end(frame, class.as_bytes(), bytes, &numbers).unwrap();
+            if let Some(object) = tied {
+                write(object, writer, subs);
+            }
+        }
+        Plan::Tied(shape, object) => {
+            writer.tied(*shape);
+            write(object, writer, subs);
+        }
+        Plan::TiedKey(object, key) => {
+            writer.tied_key();
+            write(object, writer, subs);
+            write(key, writer, subs);
+        }
+        Plan::TiedIndex(object, index) => {
+            writer.tied_index();
+            write(object, writer, subs);
+            writer.index(*index);
+        }
+        Plan::Code(source, utf8) => {
+            subs.push(writer.number());
+            writer.code();
+            if *utf8 { writer.text(source.as_bytes()) } else { writer.bytes(source.as_bytes()) }
+        }
+        Plan::Regexp(pattern, modifiers) => writer.regexp(pattern, modifiers.as_bytes()).unwrap(),
+        Plan::Back(_) => match back(plan, writer, subs) {
+            None => writer.undef(),
+            Some(number) => writer.object(number),
         },
+    }
+}
+
+/// The number of the value that a plan refers back to, if that is what it does.
+fn back(plan: &Plan, writer: &Writer, subs: &[u64]) -> Option<u64> {
+    match plan {
+        Plan::Back(_) if writer.number() == 0 => None,
+        Plan::Back(pick) => {
+            let number = u64::try_from(pick.index(usize::try_from(writer.number()).unwrap())).unwrap();
+            let is_source = number.checked_sub(1).is_some_and(|before| subs.contains(&before));
+            Some(number - u64::from(is_source))
+        }
+        Plan::Blessed(_, object) => back(object, writer, subs),
+        _ => None,
     }
 }
 
 fn image(plan: &Plan, options: &Options) -> Vec<u8> {
     let mut writer = Writer::new(options);
-    write(plan, &mut writer);
+    write(plan, &mut writer, &mut Vec::new());
     writer.finish()
 }
 
@@ -167,7 +237,7 @@ proptest! {
     #[test]
     fn each_value_is_numbered_as_it_is_read(plan in plan(), options in options()) {
         let mut writer = Writer::new(&options);
-        write(&plan, &mut writer);
+        write(&plan, &mut writer, &mut Vec::new());
         let count = writer.number();
         let mut ledger = Ledger::failing_after(None);
         read(&writer.finish(), &Limits::default(), &mut ledger).unwrap();

@@ -100,6 +100,45 @@ fn references_are_seen_through_and_classes_are_not_seen() {
 }
 
 #[test]
+fn what_only_perl_can_make_something_of_is_refused_by_name() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"\x13\x02\x04Date\0", "an object of Date with a STORABLE hook"),
+        (b"\x0d\x05", "a tied scalar"),
+        (b"\x0b\x05", "a tied array"),
+        (b"\x0c\x05", "a tied hash"),
+        (b"\x16\x05\0\0\0\0", "an element of a tied variable"),
+        (b"\x1a\x0a\x02{}", "a code reference"),
+        (b"\x20\0\x01a\0", "a regular expression"),
+    ];
+    for (body, name) in cases {
+        let image = [b"\x05\x0b\x03\0\0\0\x02\x04", body, b"\0\0\0\x04rare\x08\x83\0\0\0\x01n"].concat();
+        #[derive(Deserialize, Debug)]
+        struct Rare<T> {
+            #[allow(dead_code, reason = "only its type counts")]
+            rare: T,
+        }
+        let value = Value::parse(&image, &Limits::default()).unwrap();
+        let errors = [
+            from_slice::<Rare<String>>(&image).unwrap_err(),
+            from_slice::<Rare<u8>>(&image).unwrap_err(),
+            from_slice::<Rare<bool>>(&image).unwrap_err(),
+            from_slice::<Rare<Option<f64>>>(&image).unwrap_err(),
+            from_slice::<Rare<Vec<u8>>>(&image).unwrap_err(),
+            to_value(&value).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.to_string(), format!("unsupported value: {name}"));
+        }
+        // Nobody asks for it.
+        #[derive(Deserialize)]
+        struct Number {
+            n: u8,
+        }
+        assert_eq!(from_slice::<Number>(&image).unwrap().n, 3);
+    }
+}
+
+#[test]
 fn an_array_that_is_too_long_is_an_error() {
     let error = from_slice::<(u8, u8)>(b"\x05\x0b\x02\0\0\0\x03\x08\x81\x08\x81\x08\x81").unwrap_err();
     assert_eq!(error.to_string(), "an array with 1 elements too many");

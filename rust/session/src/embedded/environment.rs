@@ -28,6 +28,7 @@ use rustix::process::{Pid, getpid};
 use super::directory;
 use crate::error::{EmbeddedFault, Error, Result};
 use crate::expiry::now;
+use crate::stats;
 
 static OPEN: LazyLock<Mutex<Register>> =
     LazyLock::new(|| Mutex::new(Register { process: getpid(), environments: HashMap::new(), names: HashMap::new() }));
@@ -74,6 +75,7 @@ pub(super) fn environment(known: &Weak<Environment>, dir: &Path, size: usize) ->
         register.environments.clear();
         register.names.clear();
         register.process = process;
+        stats::begin_process();
     }
     let path = match register.names.get(dir) {
         Some(path) => path.clone(),

@@ -84,7 +84,7 @@ impl Embedded {
                 && value.len() > self.size
             {
                 return Err(Kind::Session {
-                    id: key.escape_ascii().to_string(),
+                    id: key.after(b"").escape_ascii().to_string(),
                     fault: SessionFault::TooLarge {
                         size: value.len() as u64,
                         limit: self.size as u64,
@@ -95,10 +95,6 @@ impl Embedded {
             }
         }
         Ok(())
-    }
-
-    fn key(&self, key: &[u8]) -> Vec<u8> {
-        [&self.namespace, key].concat()
     }
 
     /// A batch that only reads; and then writes those expiries that are due to be renewed.
@@ -112,7 +108,7 @@ impl Embedded {
                 let Op::Get { key, body, touch } = op else {
                     return Ok(Reply::Missing);
                 };
-                let Some(record) = find(environment, &transaction, &self.key(key), now)? else {
+                let Some(record) = find(environment, &transaction, &key.after(&self.namespace), now)? else {
                     return Ok(Reply::Missing);
                 };
                 renew |= touch.is_some_and(|expiry| record.expires.abs_diff(expiry.at(now)) >= RENEW_FROM);
@@ -152,7 +148,7 @@ impl Embedded {
         sweep(environment, &mut transaction, minute_of(now).saturating_sub(1), now, SWEEP)?;
         let replies = ops
             .iter()
-            .map(|op| apply(environment, &mut transaction, op, &self.key(op.key()), now))
+            .map(|op| apply(environment, &mut transaction, op, &op.key().after(&self.namespace), now))
             .collect::<Result<Vec<Reply>, EmbeddedFault>>()?;
         let used = used(environment, &transaction)?;
         if used > environment.size && used > used_before {
@@ -198,6 +194,16 @@ fn apply(
             let expires = expiry.at(now);
             let record = Record { version, expires, flags, value };
             store(environment, transaction, key, record)?;
+            Ok(Reply::Stored(version))
+        }
+        Op::Append { bytes, .. } => {
+            let Some(record) = found else {
+                return Ok(Reply::Missing);
+            };
+            let value = [record.value, bytes].concat();
+            let version = Version(transaction.id() as u64);
+            let longer = Record { version, value: &value, ..record };
+            store(environment, transaction, key, longer)?;
             Ok(Reply::Stored(version))
         }
         Op::Delete { version, .. } => match found {

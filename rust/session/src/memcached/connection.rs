@@ -1,8 +1,8 @@
 //! One connection to one server: requests out, answers in, framed exactly.
 //!
 //! The connection remembers what it learnt of its server: that it speaks meta commands, which is
-//! made sure of before a value is sent for the first time (a server that does not would take the
-//! value's bytes for commands); and the largest item it takes, which is asked for before the first
+//! made sure of before a session is sent for the first time (a server that does not would take the
+//! session's bytes for commands); and the largest item it takes, which is asked for before the first
 //! value of some size.
 //!
 //! A connection on which anything failed is not used again: its owner drops it. The same goes for
@@ -15,6 +15,7 @@ use super::wire::{self, Setting};
 use crate::backend::{Op, Reply};
 use crate::error::Fault;
 use crate::spare::take_buffer;
+use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
 /// Room for what a read takes in at once; longer values are read straight into their own memory.
@@ -48,8 +49,10 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open(address: &str, timeout: Duration, wait: &mut dyn Wait) -> Result<Connection, Fault> {
+        let socket = Socket::connect(address, timeout, wait)?;
+        stats::count(Counter::Connections);
         Ok(Connection {
-            socket: Socket::connect(address, timeout, wait)?,
+            socket,
             buffer: Vec::with_capacity(BUFFER),
             used: 0,
             token: 0,
@@ -88,7 +91,9 @@ impl Connection {
     ) -> Result<(), Fault> {
         let largest = ops
             .filter_map(|op| match op {
-                Op::Store { value, .. } => Some(value.len()),
+                Op::Store { key, value, .. } | Op::Append { key, bytes: value } if !key.is_beside() => {
+                    Some(value.len())
+                }
                 _ => None,
             })
             .max();
@@ -133,6 +138,8 @@ impl Connection {
         self.buffer.clear();
         self.used = 0;
         self.answered = false;
+        stats::count(Counter::RoundTrips);
+        stats::add(Counter::BytesSent, request.len() as u64);
         self.socket.send(request, deadline, wait)
     }
 

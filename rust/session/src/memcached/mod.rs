@@ -36,6 +36,7 @@ use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::placement::Placement;
 use crate::server::Server;
 use crate::spare::{give_buffer, take_buffer};
+use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
 /// The servers of one tier.
@@ -47,6 +48,8 @@ pub(crate) struct Memcached {
     no_rehash: bool,
     connect_timeout: Duration,
     io_timeout: Duration,
+    /// What an exchange may take at most for the time being.
+    longest: Option<Duration>,
 }
 
 /// The part of a batch that goes to one server.
@@ -105,6 +108,10 @@ impl Backend for Memcached {
         }
         Ok(replies.into_iter().map(|reply| reply.expect("every operation is in one group")).collect())
     }
+
+    fn hurry(&mut self, longest: Option<Duration>) {
+        self.longest = longest;
+    }
 }
 
 impl Memcached {
@@ -116,17 +123,23 @@ impl Memcached {
             no_rehash: config.no_rehash,
             connect_timeout: config.connect_timeout,
             io_timeout: config.io_timeout,
+            longest: None,
         }
+    }
+
+    /// As much of a time as may be taken.
+    fn within(&self, time: Duration) -> Duration {
+        self.longest.map_or(time, |longest| time.min(longest))
     }
 
     /// Sorts a batch by server, connects to the servers, and makes sure that they take what is to
     /// be sent. Nothing is written. Returns by when the rest is to be done.
     fn assemble<'s>(&'s self, ops: &[Op<'_>], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<Deadline> {
         for (index, op) in ops.iter().enumerate() {
-            let group = self.group(op.key(), groups, wait)?;
+            let group = self.group(op.key().home(), groups, wait)?;
             groups[group].members.push(index);
         }
-        let deadline = Deadline::after(self.io_timeout);
+        let deadline = Deadline::after(self.within(self.io_timeout));
         for group in groups {
             self.prepare(group, ops, deadline, wait)?;
         }
@@ -179,12 +192,14 @@ impl Memcached {
     }
 
     fn connect(&self, address: &str, wait: &mut dyn Wait) -> Result<Lent, Fault> {
-        match Connection::open(address, self.connect_timeout, wait) {
+        match Connection::open(address, self.within(self.connect_timeout), wait) {
             Ok(connection) => {
                 pool::mark_alive(address);
                 Ok(Lent::new(connection))
             }
             Err(Fault::Interrupted) => Err(Fault::Interrupted),
+            // In a hurry, there was no time to tell.
+            Err(fault) if self.longest.is_some() => Err(fault),
             Err(fault) => {
                 pool::mark_dead(address);
                 Err(fault)
@@ -202,6 +217,7 @@ impl Memcached {
             && is_dead_connection(fault)
         {
             group.kept = false;
+            stats::count(Counter::Retries);
             prepared = self.connect(group.address, wait).and_then(|lent| {
                 group.lent = lent;
                 group.lent.connection.prepare(members(), deadline, wait)
@@ -216,10 +232,10 @@ impl Memcached {
         };
         for op in members() {
             if let Op::Store { key, value, .. } = op {
-                let size = wire::item_size(&self.key(key), value);
+                let size = wire::item_size(&key.after(&self.namespace), value);
                 if size > limit {
                     return Err(Kind::Session {
-                        id: key.escape_ascii().to_string(),
+                        id: key.after(b"").escape_ascii().to_string(),
                         fault: SessionFault::TooLarge { size, limit, taker: format!("memcached {}", group.address) },
                     }
                     .into());
@@ -241,7 +257,7 @@ impl Memcached {
         for &index in &group.members {
             let op = &ops[index];
             let token = group.lent.connection.next_token();
-            wire::encode(op, &self.key(op.key()), token, &mut request)?;
+            wire::encode(op, &op.key().after(&self.namespace), token, &mut request)?;
             group.tokens.push(token);
         }
         let sent = group.lent.connection.send(&request, deadline, wait);
@@ -269,7 +285,8 @@ impl Memcached {
         let harmless = group.members.iter().all(|&index| ops[index].is_repeatable());
         if group.kept && harmless && is_dead_connection(&fault) && !group.lent.connection.has_answered() {
             group.kept = false;
-            let deadline = Deadline::after(self.io_timeout);
+            stats::count(Counter::Retries);
+            let deadline = Deadline::after(self.within(self.io_timeout));
             let repeated = self.connect(group.address, wait).and_then(|lent| {
                 group.lent = lent;
                 group.lent.connection.prepare(group.members.iter().map(|&index| &ops[index]), deadline, wait)?;
@@ -286,10 +303,6 @@ impl Memcached {
         for &index in &group.members {
             replies[index].get_or_insert_with(|| Err(Error::server(group.address, fault.clone(), true)));
         }
-    }
-
-    fn key(&self, key: &[u8]) -> Vec<u8> {
-        [&self.namespace, key].concat()
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::process::{Pid, getpid};
 
 use super::connection::Connection;
 use crate::pause::random_part;
+use crate::stats;
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::new(Pool::new());
@@ -36,6 +37,7 @@ struct Pool {
 
 impl Pool {
     fn new() -> Pool {
+        stats::begin_process();
         Pool { process: getpid(), kept: Vec::new(), dead: HashMap::new() }
     }
 

@@ -26,6 +26,7 @@ use rustix::process::getpid;
 
 use crate::error::Fault;
 use crate::pause::timespec;
+use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
 /// The end of the time that something may take.
@@ -98,7 +99,10 @@ impl Socket {
         }
         match recv(&self.fd, spare_capacity(into), RecvFlags::empty()) {
             Ok((_, 0)) => Err(Fault::Closed),
-            Ok(_) => Ok(()),
+            Ok((_, received)) => {
+                stats::add(Counter::BytesReceived, received as u64);
+                Ok(())
+            }
             Err(Errno::AGAIN) => Err(Fault::Timeout(deadline.total)),
             Err(Errno::INTR) => {
                 interrupted(wait)?;
@@ -113,7 +117,10 @@ impl Socket {
         loop {
             match recv(&self.fd, spare_capacity(into), RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Err(Fault::Closed),
-                Ok(_) => return Ok(()),
+                Ok((_, received)) => {
+                    stats::add(Counter::BytesReceived, received as u64);
+                    return Ok(());
+                }
                 Err(Errno::AGAIN) => ready(&self.fd, PollFlags::IN, deadline, Fault::Timeout, wait)?,
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),

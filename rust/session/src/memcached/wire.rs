@@ -61,6 +61,13 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             }
             build_set(key, value, &options)
         }
+        Op::Append { bytes, .. } => {
+            let mut options = SetOptions::default();
+            options.mode = SetMode::Append;
+            options.return_cas = true;
+            options.opaque = opaque;
+            build_set(key, bytes, &options)
+        }
         Op::Delete { version, .. } => {
             let mut options = DeleteOptions::default();
             options.compare_cas = Some(version.0);
@@ -106,10 +113,12 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>
                 expiry: answer.ttl.and_then(|ttl| u64::try_from(ttl).ok()).map_or(Expiry::NEVER, Expiry::left),
             }))
         }
-        (Op::Store { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
+        (Op::Store { .. } | Op::Append { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
         (Op::Delete { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
         (Op::Get { .. }, ReturnCode::En) => Ok(Reply::Missing),
-        (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) => Ok(Reply::Missing),
+        (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) | (Op::Append { .. }, ReturnCode::Ns) => {
+            Ok(Reply::Missing)
+        }
         (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex) | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
         _ => Err(out_of_step(line)),
     }
@@ -176,19 +185,22 @@ fn fault(error: WireError) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::ItemKey;
 
-    const GET: Op<'_> = Op::Get { key: b"k", body: true, touch: None };
-    const PEEK: Op<'_> = Op::Get { key: b"k", body: false, touch: None };
-    const DELETE: Op<'_> = Op::Delete { key: b"k", version: Version(7) };
+    const KEY: ItemKey<'_> = ItemKey::of(b"k");
+    const GET: Op<'_> = Op::Get { key: KEY, body: true, touch: None };
+    const PEEK: Op<'_> = Op::Get { key: KEY, body: false, touch: None };
+    const APPEND: Op<'_> = Op::Append { key: KEY, bytes: b"tail" };
+    const DELETE: Op<'_> = Op::Delete { key: KEY, version: Version(7) };
 
     fn store(when: When) -> Op<'static> {
         let expiry = Expiry::seconds(Some(60));
-        Op::Store { key: b"k", value: b"body", flags: 1, expiry, when }
+        Op::Store { key: KEY, value: b"body", flags: 1, expiry, when }
     }
 
     #[test]
     fn commands() {
-        let sliding = Op::Get { key: b"k", body: true, touch: Some(Expiry::seconds(Some(60))) };
+        let sliding = Op::Get { key: KEY, body: true, touch: Some(Expiry::seconds(Some(60))) };
         for (op, expected) in [
             (GET, "mg ns:k v f c t O5\r\n"),
             (PEEK, "mg ns:k f c O5\r\n"),
@@ -196,6 +208,7 @@ mod tests {
             (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
             (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
+            (APPEND, "ms ns:k 4 MA c O5\r\ntail\r\n"),
             (DELETE, "md ns:k C7 O5\r\n"),
         ] {
             let mut request = Vec::new();
@@ -222,6 +235,8 @@ mod tests {
             (put, "NS c0 O5", Reply::Exists),
             (put, "EX c0 O5", Reply::Exists),
             (put, "NF c0 O5", Reply::Missing),
+            (APPEND, "HD c8 O5", Reply::Stored(Version(8))),
+            (APPEND, "NS c0 O5", Reply::Missing),
             (DELETE, "HD O5", Reply::Deleted),
             (DELETE, "NF O5", Reply::Missing),
             (DELETE, "EX O5", Reply::Exists),
@@ -248,6 +263,8 @@ mod tests {
             (put, "HD O5"),
             (put, "HD c8"),
             (put, "EN O5"),
+            (APPEND, "HD O5"),
+            (APPEND, "EX c8 O5"),
             (DELETE, "NF"),
             (DELETE, "MN"),
         ] {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use session::{Body, Config, Id, Loaded, NoWait, Saved, Server, Store, Target};
+use session::{Body, Config, Id, KeyName, Loaded, NoWait, Saved, Server, Store, Target};
 
 /// A memcached of the test's own; it ends with this value.
 pub struct Memcached {
@@ -224,4 +224,9 @@ pub fn with_session(config: &Config, text: &str) -> (Store, Id) {
 
 pub fn path(dir: &tempfile::TempDir, name: &str) -> PathBuf {
     dir.path().join(name)
+}
+
+/// The keys of a merge, from their names.
+pub fn keys(names: &str) -> Vec<KeyName> {
+    names.split_whitespace().map(|name| KeyName { bytes: name.into(), utf8: false }).collect()
 }

@@ -18,6 +18,16 @@ pub(super) enum Kind {
     Array,
     Hash(HashFlags),
     Reference(RefKind),
+    /// An object, while the values of its hook are read.
+    Hook,
+    /// Something tied, which waits for the object behind it.
+    Tied,
+    /// An element of a tied hash, which waits for the object behind that.
+    TiedKey,
+    /// An element of a tied array, which waits for the object behind that.
+    TiedIndex,
+    /// The object behind a tied hash, which waits for the key of the element in the frame around it.
+    Key,
 }
 
 impl Kind {
@@ -25,9 +35,9 @@ impl Kind {
     #[inline(always)]
     pub(super) fn smallest(self) -> usize {
         match self {
-            Self::Array | Self::Reference(_) => 1,
             Self::Hash(HashFlags { flagged: false, .. }) => 5,
             Self::Hash(HashFlags { flagged: true, .. }) => 6,
+            _ => 1,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 impl<B: Build> Reader<'_, '_, B> {
     /// A value with a class or the source of a v-string before it. As in Storable, the innermost class
-    /// counts, and none if the value is a back reference.
+    /// counts, and none if the value is a back reference or the object of a hook.
     #[inline(never)]
     pub(super) fn prefixed(&mut self, mut at: usize, mut tag: u8) -> Outcome<Step<B::Node>, B> {
         let mut class = None;
@@ -32,6 +32,9 @@ impl<B: Build> Reader<'_, '_, B> {
         let string = matches!(tag, tag::SCALAR | tag::LSCALAR | tag::UTF8STR | tag::LUTF8STR);
         if vstring.is_some() && !string {
             return Err(Error::corrupt(at, "the string of a v-string", format_args!("tag {tag}")).into());
+        }
+        if tag == tag::HOOK || tag == tag::LOBJECT && self.input.starts_with(&[tag::HOOK]) {
+            class = None; // it brings its own
         }
         let immortal = matches!(tag, tag::SV_UNDEF | tag::SV_YES | tag::SV_NO | tag::SVUNDEF_ELEM);
         if class.is_some() && immortal {
@@ -64,10 +67,7 @@ impl<B: Build> Reader<'_, '_, B> {
             short if short < LONG_CLASS => usize::from(short),
             _ => self.count("a class name")?,
         };
-        let name = self.input.bytes(length, "a class name")?;
-        let class = self.build.class(name)?;
-        self.classes.push(class);
-        Ok(class)
+        self.new_class(length)
     }
 
     fn class_index(&mut self, at: usize) -> Result<B::Class> {
@@ -75,6 +75,19 @@ impl<B: Build> Reader<'_, '_, B> {
             short if short < LONG_CLASS => usize::from(short),
             _ => self.count("the index of a class")?,
         };
+        self.known_class(at, index)
+    }
+
+    /// The class whose name comes next, which gets the next index.
+    pub(super) fn new_class(&mut self, length: usize) -> Outcome<B::Class, B> {
+        let name = self.input.bytes(length, "a class name")?;
+        let class = self.build.class(name)?;
+        self.classes.push(class);
+        Ok(class)
+    }
+
+    /// The class that was named under this index.
+    pub(super) fn known_class(&self, at: usize, index: usize) -> Result<B::Class> {
         self.classes.get(index).copied().ok_or_else(|| {
             let expected = format_args!("the index of one of the {} classes before", self.classes.len());
             Error::corrupt(at, expected, index)

@@ -80,7 +80,7 @@ impl<B: Build> Reader<'_, '_, B> {
             tag::BLESS | tag::IX_BLESS | tag::VSTRING | tag::LVSTRING => {
                 return self.prefixed(at, tag);
             }
-            _ => return Err(self.unsupported(at, tag).into()),
+            _ => return self.rare(at, tag),
         };
         self.seen.push(node);
         Ok(Step::Whole(node))
@@ -109,7 +109,7 @@ impl<B: Build> Reader<'_, '_, B> {
 
     /// Makes a container, if the image can hold its `len` elements, and opens it unless it is empty.
     #[inline(always)]
-    fn open(
+    pub(super) fn open(
         &mut self,
         at: usize,
         len: usize,
@@ -136,14 +136,18 @@ impl<B: Build> Reader<'_, '_, B> {
     }
 
     fn back_reference(&mut self, at: usize, number: u64) -> Outcome<Step<B::Node>, B> {
+        let node = self.numbered(at, number)?;
+        Ok(Step::Whole(self.build.share(node)?))
+    }
+
+    /// The value that has this number.
+    #[inline(always)]
+    pub(super) fn numbered(&self, at: usize, number: u64) -> Result<B::Node> {
         let seen = usize::try_from(number).ok().and_then(|number| self.seen.get(number));
-        match seen {
-            Some(&node) => Ok(Step::Whole(self.build.share(node)?)),
-            None => {
-                let expected = format_args!("the number of one of the {} values before", self.seen.len());
-                Err(Error::corrupt(at, expected, number).into())
-            }
-        }
+        seen.copied().ok_or_else(|| {
+            let expected = format_args!("the number of one of the {} values before", self.seen.len());
+            Error::corrupt(at, expected, number)
+        })
     }
 
     /// A tag whose length takes eight bytes.
@@ -154,7 +158,7 @@ impl<B: Build> Reader<'_, '_, B> {
         let flags = match kind {
             tag::FLAG_HASH => self.hash_flags()?,
             tag::OBJECT | tag::LSCALAR | tag::LUTF8STR | tag::ARRAY | tag::HASH => HashFlags::default(),
-            tag::HOOK => return Err(self.unsupported(kind_at, kind).into()),
+            tag::HOOK => return self.hook(at, true),
             _ => return Err(Error::corrupt(kind_at, "the tag of a large value", kind).into()),
         };
         let number = self.input.u64(self.big, "a length")?;

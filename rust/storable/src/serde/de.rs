@@ -3,7 +3,7 @@
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::view::{Budget, characters, key_characters};
+use super::view::{Budget, characters, key_characters, refused};
 use crate::error::{Error, Result};
 use crate::value::{Elements, Entries, Kind, Node};
 
@@ -76,6 +76,7 @@ impl<'a> Deserializer<'a> {
             Kind::Hash => self
                 .budget
                 .deeper(|| visitor.visit_map(Pairs { entries: node.entries(), value: None, budget: self.budget })),
+            Kind::Hooked | Kind::Tied | Kind::TiedElement | Kind::Code | Kind::Regexp => Err(refused(node)),
         }
     }
 }
@@ -95,15 +96,24 @@ impl<'de> serde::Deserializer<'de> for Deserializer<'_> {
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
     forward!(float: deserialize_f32 deserialize_f64);
     forward!(string: deserialize_char deserialize_str deserialize_string deserialize_identifier);
-    forward!(deserialize_any_of: deserialize_any deserialize_seq deserialize_map deserialize_unit
-        deserialize_ignored_any);
+    forward!(deserialize_any_of: deserialize_any deserialize_seq deserialize_map deserialize_unit);
+
+    /// What is not wanted may be of any kind.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.resolve()?.kind() {
+            Kind::Array | Kind::Hash => self.deserialize_any_of(visitor),
+            _ => visitor.visit_unit(),
+        }
+    }
 
     /// Truth in Perl's eyes, of scalars.
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let node = self.resolve()?;
         match node.kind() {
-            Kind::Array | Kind::Hash => self.deserialize_any_of(visitor),
-            _ => visitor.visit_bool(node.as_bool()),
+            Kind::Undef | Kind::Boolean | Kind::Integer | Kind::Double | Kind::Bytes | Kind::Text => {
+                visitor.visit_bool(node.as_bool())
+            }
+            _ => self.deserialize_any_of(visitor),
         }
     }
 

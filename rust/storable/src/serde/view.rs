@@ -6,7 +6,7 @@ use std::cell::Cell;
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::MAX_DEPTH;
-use crate::KeyFlags;
+use crate::build::{KeyFlags, Shape};
 use crate::error::{Error, Result};
 use crate::value::{Key, Kind, Node, Value};
 
@@ -72,6 +72,20 @@ pub(super) fn key_characters(key: &Key<'_>) -> String {
     }
 }
 
+/// The error for a node that only Perl can make something of.
+pub(super) fn refused(node: Node<'_>) -> Error {
+    let class = node.class().unwrap_or_default().escape_ascii();
+    Error::unsupported(match (node.kind(), node.shape()) {
+        (Kind::Hooked, _) => format!("an object of {class} with a STORABLE hook"),
+        (Kind::Tied, Shape::Scalar) => "a tied scalar".to_owned(),
+        (Kind::Tied, Shape::Array) => "a tied array".to_owned(),
+        (Kind::Tied, Shape::Hash) => "a tied hash".to_owned(),
+        (Kind::TiedElement, _) => "an element of a tied variable".to_owned(),
+        (Kind::Code, _) => "a code reference".to_owned(),
+        _ => "a regular expression".to_owned(),
+    })
+}
+
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -129,6 +143,9 @@ impl Serialize for Part<'_> {
                     map.end().map_err(Wrapped)
                 })
                 .map_err(|Wrapped(error)| error),
+            Kind::Hooked | Kind::Tied | Kind::TiedElement | Kind::Code | Kind::Regexp => {
+                Err(S::Error::custom(refused(node)))
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use indexmap::IndexMap;
 
 use super::NodeId;
 use super::key::{Key, Name};
-use crate::build::{Build, HashFlags, Immortal, KeyFlags, RefKind};
+use super::rare::{Code, Hooked, Regexp};
+use crate::build::{Build, Frozen, HashFlags, Immortal, KeyFlags, Place, RefKind, Shape};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,13 @@ pub(crate) enum Data {
     Array(Vec<NodeId>),
     Hash(Box<Table>),
     Reference(NodeId, RefKind),
+    Hooked(Box<Hooked>),
+    /// The object behind it.
+    Tied(Shape, NodeId),
+    /// Of something tied: the object behind that.
+    Element(NodeId, Place<NodeId>),
+    Code(Box<Code>),
+    Regexp(Box<Regexp>),
 }
 
 /// The contents of a hash, in order.
@@ -62,6 +70,19 @@ pub(crate) struct Table {
 pub(crate) struct Entry {
     pub(crate) flags: KeyFlags,
     pub(crate) value: NodeId,
+}
+
+impl Data {
+    /// What kind of variable it is.
+    pub(crate) fn shape(&self) -> Shape {
+        match self {
+            Self::Array(_) => Shape::Array,
+            Self::Hash(_) => Shape::Hash,
+            Self::Hooked(hooked) => hooked.shape,
+            Self::Tied(shape, _) => *shape,
+            _ => Shape::Scalar,
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Slot>() <= 56, "what the module's documentation says");
@@ -259,6 +280,60 @@ impl Build for Arena {
 
     fn share(&mut self, node: NodeId) -> Result<NodeId> {
         Ok(node)
+    }
+
+    /// Tied to itself until there is more to say.
+    fn empty(&mut self, shape: Shape) -> Result<NodeId> {
+        let id = self.add(Data::Undef)?;
+        if let Some(data) = self.data_mut(id) {
+            *data = Data::Tied(shape, id);
+        }
+        Ok(id)
+    }
+
+    /// It lies in the arena, whoever refers to it.
+    fn keep(&mut self, _: NodeId) -> Result<()> {
+        Ok(())
+    }
+
+    fn thaw(&mut self, object: NodeId, frozen: Frozen<'_, NodeId, ClassId>) -> Result<NodeId> {
+        frozen.refs.iter().for_each(|target| self.own(*target));
+        if let Some(slot) = self.slot_mut(object) {
+            let (bytes, refs) = (frozen.bytes.into(), frozen.refs.into());
+            slot.data = Data::Hooked(Box::new(Hooked { shape: slot.data.shape(), bytes, refs, tied: None }));
+            slot.class = Some(frozen.class);
+        }
+        Ok(object)
+    }
+
+    fn tie(&mut self, variable: NodeId, object: NodeId) -> Result<()> {
+        self.own(object);
+        match self.data_mut(variable) {
+            Some(Data::Hooked(hooked)) => hooked.tied = Some(object),
+            Some(data) => *data = Data::Tied(data.shape(), object),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn tie_element(&mut self, element: NodeId, object: NodeId, place: Place<NodeId>) -> Result<()> {
+        self.own(object);
+        if let Place::Key(key) = place {
+            self.own(key);
+        }
+        if let Some(data) = self.data_mut(element) {
+            *data = Data::Element(object, place);
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, source: &[u8], utf8: bool) -> Result<NodeId> {
+        self.add(Data::Code(Box::new(Code { source: source.into(), utf8 })))
+    }
+
+    fn regexp(&mut self, pattern: &[u8], modifiers: &[u8]) -> Result<NodeId> {
+        let (pattern, modifiers) = (pattern.into(), modifiers.into());
+        self.add(Data::Regexp(Box::new(Regexp { pattern, modifiers })))
     }
 
     /// The arena is dropped as a whole.

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::arena::{Arena, Data, Table};
+use super::arena::{Arena, ClassId, Data, Table};
 use super::key::Key;
 use super::{NodeId, Value};
-use crate::build::Build;
+use crate::build::{Build, Frozen, Place};
 use crate::error::{Error, Result};
 
 impl Value {
@@ -61,12 +61,13 @@ impl Value {
 pub struct Import<'a> {
     from: &'a Arena,
     copies: HashMap<NodeId, NodeId>,
+    classes: HashMap<&'a [u8], ClassId>,
 }
 
 impl<'a> Import<'a> {
     /// Begins copying from a value.
     pub fn new(from: &'a Value) -> Self {
-        Self { from: &from.arena, copies: HashMap::new() }
+        Self { from: &from.arena, copies: HashMap::new(), classes: HashMap::new() }
     }
 
     /// Copies a part with all that it holds, and returns the copy: always to the same value.
@@ -88,10 +89,11 @@ impl<'a> Import<'a> {
             Data::Array(elements) => to.array(elements.len())?,
             Data::Hash(table) => to.hash(table.entries.len(), table.flags)?,
             Data::Reference(..) => to.reference()?,
+            rare @ (Data::Hooked(_) | Data::Tied(..) | Data::Element(..)) => to.empty(rare.shape())?,
             scalar => to.add(scalar.clone())?,
         };
         if let Some(name) = self.from.class_of(node) {
-            let class = to.class(name)?;
+            let class = self.class(to, name)?;
             to.bless(copy, class)?;
         }
         if let Some(source) = self.from.vstring_of(node) {
@@ -100,6 +102,15 @@ impl<'a> Import<'a> {
         self.copies.insert(node, copy);
         unfilled.push((node, copy));
         Ok(copy)
+    }
+
+    fn class(&mut self, to: &mut Arena, name: &'a [u8]) -> Result<ClassId> {
+        if let Some(class) = self.classes.get(name) {
+            return Ok(*class);
+        }
+        let class = to.class(name)?;
+        self.classes.insert(name, class);
+        Ok(class)
     }
 
     fn fill(&mut self, to: &mut Arena, from: NodeId, copy: NodeId, unfilled: &mut Vec<(NodeId, NodeId)>) -> Result<()> {
@@ -119,6 +130,28 @@ impl<'a> Import<'a> {
             Data::Reference(target, kind) => {
                 let target = self.shell(to, *target, unfilled)?;
                 to.point(copy, target, *kind)?;
+            }
+            Data::Hooked(hooked) => {
+                let refs = hooked.refs.iter().map(|target| self.shell(to, *target, unfilled));
+                let refs = refs.collect::<Result<Vec<_>>>()?;
+                let class = self.class(to, self.from.class_of(from).unwrap_or_default())?;
+                to.thaw(copy, Frozen { class, bytes: &hooked.bytes, refs: &refs })?;
+                if let Some(object) = hooked.tied {
+                    let object = self.shell(to, object, unfilled)?;
+                    to.tie(copy, object)?;
+                }
+            }
+            Data::Tied(_, object) => {
+                let object = self.shell(to, *object, unfilled)?;
+                to.tie(copy, object)?;
+            }
+            Data::Element(object, place) => {
+                let object = self.shell(to, *object, unfilled)?;
+                let place = match place {
+                    Place::Key(key) => Place::Key(self.shell(to, *key, unfilled)?),
+                    Place::Index(index) => Place::Index(*index),
+                };
+                to.tie_element(copy, object, place)?;
             }
             _ => {}
         }

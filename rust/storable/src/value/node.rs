@@ -36,6 +36,16 @@ pub enum Kind {
     Hash,
     /// A reference.
     Reference,
+    /// An object that a `STORABLE_freeze` hook took apart.
+    Hooked,
+    /// A tied scalar, array or hash.
+    Tied,
+    /// An element of a tied array or hash.
+    TiedElement,
+    /// A sub.
+    Code,
+    /// A regular expression.
+    Regexp,
 }
 
 impl<'a> Node<'a> {
@@ -43,8 +53,13 @@ impl<'a> Node<'a> {
         Self { arena, id }
     }
 
-    fn data(self) -> &'a Data {
+    pub(super) fn data(self) -> &'a Data {
         self.arena.data(self.id)
+    }
+
+    /// Another part of the same value.
+    pub(super) fn other(self, id: NodeId) -> Self {
+        Self { id, ..self }
     }
 
     /// Its id in its value.
@@ -64,6 +79,11 @@ impl<'a> Node<'a> {
             Data::Array(_) => Kind::Array,
             Data::Hash(_) => Kind::Hash,
             Data::Reference(..) => Kind::Reference,
+            Data::Hooked(_) => Kind::Hooked,
+            Data::Tied(..) => Kind::Tied,
+            Data::Element(..) => Kind::TiedElement,
+            Data::Code(_) => Kind::Code,
+            Data::Regexp(_) => Kind::Regexp,
         }
     }
 
@@ -75,7 +95,7 @@ impl<'a> Node<'a> {
     /// What a reference points to.
     pub fn target(self) -> Option<Node<'a>> {
         match self.data() {
-            Data::Reference(target, _) => Some(Self::new(self.arena, *target)),
+            Data::Reference(target, _) => Some(self.other(*target)),
             _ => None,
         }
     }
@@ -111,7 +131,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is true in Perl's eyes: all but undef, 0, the empty string and the string `0`.
+    /// Whether it is true in Perl's eyes: all but undef, 0, the empty string and the string `0`. So is what only
+    /// Perl could say.
     pub fn as_bool(self) -> bool {
         match self.data() {
             Data::Undef => false,
@@ -122,19 +143,24 @@ impl<'a> Node<'a> {
             Data::Bytes(bytes) | Data::Text(bytes) => !matches!(**bytes, [] | [b'0']),
             Data::Array(elements) => !elements.is_empty(),
             Data::Hash(_) => self.entries().next().is_some(),
-            Data::Reference(..) => true,
+            Data::Reference(..)
+            | Data::Hooked(_)
+            | Data::Tied(..)
+            | Data::Element(..)
+            | Data::Code(_)
+            | Data::Regexp(_) => true,
         }
     }
 
     /// The value of a key, of a hash or a reference to one.
     pub fn get<'k>(self, key: impl Into<Key<'k>>) -> Option<Node<'a>> {
         let entry = self.table()?.get(&key.into())?;
-        (!entry.is_placeholder()).then(|| Self::new(self.arena, entry.value))
+        (!entry.is_placeholder()).then(|| self.other(entry.value))
     }
 
     /// An element of an array or a reference to one.
     pub fn index(self, index: usize) -> Option<Node<'a>> {
-        self.list()?.get(index).map(|id| Self::new(self.arena, *id))
+        self.list()?.get(index).map(|id| self.other(*id))
     }
 
     /// The elements of an array or a reference to one; none of anything else.

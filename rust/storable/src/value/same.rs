@@ -3,15 +3,19 @@
 //! The same graph: what one shares the other shares, cycles included. The order of a hash does not
 //! count, nor do the forms that one scalar can take, since reading a value can change its form: `5` and
 //! `"5"`, true and `"1"`, undef and Perl's one undef, a string of bytes and the same characters as
-//! UTF-8, a v-string and its string. Two doubles are the same only if they are equal. Whether a class overloads operators is the
-//! class's affair, not the data's.
+//! UTF-8, a v-string and its string. Two doubles are the same only if they are equal. Whether a class
+//! overloads operators is the class's affair, not the data's.
+//!
+//! Nothing is run to compare: two objects of a hook are the same if the hook made the same of them, two tied
+//! variables if the objects behind them are, two subs if their sources are the same text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::arena::{Arena, Data, Table};
+use super::rare::Hooked;
 use super::{NodeId, Value};
-use crate::build::{Immortal, KeyFlags};
+use crate::build::{Immortal, KeyFlags, Place};
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::number::number_text;
@@ -86,8 +90,30 @@ impl Walk<'_> {
                 a.len() == b.len()
             }
             (Data::Hash(a), Data::Hash(b)) => self.tables(a, b),
+            (Data::Hooked(a), Data::Hooked(b)) => self.hooked(a, b),
+            (Data::Tied(a_shape, a), Data::Tied(b_shape, b)) => {
+                self.pairs.push((*a, *b));
+                a_shape == b_shape
+            }
+            (Data::Element(a, a_place), Data::Element(b, b_place)) => {
+                self.pairs.push((*a, *b));
+                match (a_place, b_place) {
+                    (Place::Key(a), Place::Key(b)) => {
+                        self.pairs.push((*a, *b));
+                        true
+                    }
+                    (a, b) => a == b,
+                }
+            }
             (a, b) => same_scalars(a, b),
         }
+    }
+
+    fn hooked(&mut self, a: &Hooked, b: &Hooked) -> bool {
+        self.pairs.extend(a.refs.iter().copied().zip(b.refs.iter().copied()));
+        self.pairs.extend(a.tied.zip(b.tied));
+        let same_tied = a.tied.is_some() == b.tied.is_some();
+        a.shape == b.shape && a.bytes == b.bytes && a.refs.len() == b.refs.len() && same_tied
     }
 
     fn tables(&mut self, a: &Table, b: &Table) -> bool {
@@ -110,6 +136,8 @@ fn same_scalars(a: &Data, b: &Data) -> bool {
         (Data::Bytes(a), Data::Bytes(b)) | (Data::Text(a), Data::Text(b)) => a == b,
         (Data::Integer(a), Data::Integer(b)) => a == b,
         (Data::Double(a), Data::Double(b)) => a == b || a.is_nan() && b.is_nan(),
+        (Data::Code(a), Data::Code(b)) => a == b,
+        (Data::Regexp(a), Data::Regexp(b)) => a == b,
         _ => match (Scalar::of(a), Scalar::of(b)) {
             (Some(a), Some(b)) => a == b,
             _ => false,
@@ -139,7 +167,14 @@ impl<'a> Scalar<'a> {
             Data::Text(utf8) => Cow::Borrowed(utf8),
             Data::Bytes(bytes) if bytes.is_ascii() => Cow::Borrowed(bytes),
             Data::Bytes(bytes) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
-            Data::Array(_) | Data::Hash(_) | Data::Reference(..) => return None,
+            Data::Array(_)
+            | Data::Hash(_)
+            | Data::Reference(..)
+            | Data::Hooked(_)
+            | Data::Tied(..)
+            | Data::Element(..)
+            | Data::Code(_)
+            | Data::Regexp(_) => return None,
         }))
     }
 }

@@ -6,20 +6,40 @@ use warnings;
 
 our $VERSION = '3.000';
 
-use Carp qw(croak);
+use Scalar::Util qw(weaken);
+
+# acquire_write_lock, release_write_lock and release_all_locks are native.
+use Apache::Session::Memorycached ();
 
 sub new {
-    my ( $class, $session ) = @_;
-    croak 'argument Transaction: not yet in this release' if $session && $session->{args}{Transaction};
+    my ($class) = @_;
     return bless {}, $class;
 }
 
-sub acquire_read_lock  { return 1 }
-sub acquire_write_lock { return 1 }
-sub release_read_lock  { return 1 }
-sub release_write_lock { return 1 }
-sub release_all_locks  { return 1 }
-sub clean              { return 1 }
+# A write lock covers reading, and nobody reads under another's.
+sub acquire_read_lock { return 1 }
+sub release_read_lock { return 1 }
+
+# Locks run out on the server: there are no files to clean up.
+sub clean { return 1 }
+
+# Called with each session that was locked. A session in a package variable
+# outlives its request, its lock must not.
+sub end_with_request {
+    my ($session) = @_;
+    my $request = eval { Apache2::RequestUtil->request } or return;
+    weaken $session;
+    $request->pool->cleanup_register(
+        sub {
+            return if !$session;
+            eval { $session->save; 1 } or warn "$session->{data}{_session_id}: $@";
+            $session->release_all_locks;
+        }
+    );
+    return;
+}
+
+*_end_with_request = \&end_with_request if $ENV{MOD_PERL};
 
 1;
 
@@ -34,27 +54,51 @@ Apache::Session::Lock::Memorycached - the lock manager of sessions in memcached
     use Apache::Session::Flex;
 
     tie my %session, 'Apache::Session::Flex', undef, {
-        Store     => 'Memorycached',
-        Lock      => 'Memorycached',
-        Generate  => 'Memorycached',
-        Serialize => 'Storable',
-        servers   => ['10.0.0.7:11211'],
+        Store        => 'Memorycached',
+        Lock         => 'Memorycached',
+        Generate     => 'Memorycached',
+        Serialize    => 'Storable',
+        servers      => ['10.0.0.7:11211'],
+        Transaction  => 1,
+        lock_timeout => 5,
     };
+    $session{visits}++;
     untie %session;
 
 =head1 DESCRIPTION
 
-It has the methods that L<Apache::Session> calls on a lock manager, and none of
-them locks anything in this release, as in 2.2.1. That is safe with
-L<Apache::Session::Store::Memorycached> and Storable, which keep the changes of
-two requests that save one session; a value that depends on the one before, such
-as a counter, may lose one of two changes all the same.
+The lock manager behind C<Transaction> in L<Apache::Session::Memorycached>, for
+L<Apache::Session::Flex> and for classes that put an Apache::Session together
+themselves. It also serves another store: the lock is where C<servers> says, and
+the session may be anywhere.
 
-So C<Transaction> is refused, by L<Apache::Session::Memorycached> and, with this lock
-manager, by L<Apache::Session::Flex>. In an object of another class that only uses
-L<Apache::Session::Memorycached/populate>, it has no effect.
+A lock is exclusive, and known to all processes and hosts that use the same
+C<servers>. How it is taken, waited for and given back, and what it promises, is told
+in L<Apache::Session::Memorycached/Transactions>.
+
+=head2 With Transaction, and without
+
+With C<Transaction>, Apache::Session takes the write lock in C<tie> and keeps it
+until the session is untied. With L<Apache::Session::Store::Memorycached>, lock and
+session are then one round trip.
+
+Without it, Apache::Session asks for a write lock before each save. That is not
+needed, as saving merges (L<Apache::Session::Memorycached/Two requests on one
+session>), so nothing is locked.
+
+There are no shared read locks. Under C<Transaction> a reader has the write lock, as
+everybody has, and without it nobody waits to read.
+
+=head1 ARGUMENTS
+
+Those of L<Apache::Session::Memorycached/ARGUMENTS>, from the session's C<args>: in
+particular C<servers>, C<namespace>, C<Transaction>, C<lock_timeout>, C<lock_ttl>.
 
 =head1 METHODS
+
+C<$session> is an object with Apache::Session's keys; C<< $session->{data}{_session_id} >>
+says which session is locked. A manager holds one lock at a time. Each method returns
+1, or dies.
 
 =over 4
 
@@ -62,23 +106,39 @@ L<Apache::Session::Memorycached/populate>, it has no effect.
 
 A lock manager; C<$session> may be left out.
 
-=item acquire_read_lock($session), acquire_write_lock($session)
+=item acquire_write_lock($session)
 
-=item release_read_lock($session), release_write_lock($session), release_all_locks($session)
+Takes the lock. With the lock in hand, nothing is done; nor for an object of another
+Apache::Session class without C<Transaction>, see above. For anything else, such as a
+plain hash, it locks whatever C<Transaction> says.
+
+=item release_write_lock($session), release_all_locks($session)
+
+Gives the lock back, if this process and thread have it; nothing is done otherwise.
+
+=item acquire_read_lock($session), release_read_lock($session)
+
+Nothing.
 
 =item clean
 
-Each returns 1.
+Nothing: a lock that its holder has left runs out on the server.
 
 =back
 
 =head1 ERRORS
 
+Those of L<Apache::Session::Memorycached/ERRORS>, and:
+
 =over 4
 
-=item argument Transaction: not yet in this release
+=item session ID: another session is locked by this lock manager
 
-C<new>: the session asks for locks, in its C<args>. Leave the argument out.
+C<acquire_write_lock>: make another manager.
+
+=item the session has no _session_id
+
+C<< $session->{data} >> does not say what to lock.
 
 =back
 

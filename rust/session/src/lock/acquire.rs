@@ -1,0 +1,448 @@
+//! Taking a lock, waiting for one's turn, and giving it back.
+//!
+//! One [`Attempt`] is one token. Where an answer got lost, the item tells whether the token has
+//! the lock, so nothing is guessed.
+//!
+//! ```text
+//! free:       add the item, read the session                      1 round trip
+//! taken:      append "+token", look;  pause, look;  …
+//!             my turn: rewrite the item if its version is what I saw, read the session
+//! give back:  delete the item if it is what I wrote;  if not, somebody waits: append "-token"
+//! ```
+//!
+//! The pauses double from 2 to 100 ms while nothing moves, and begin anew when the queue does; who
+//! stands far back looks less often. Half of each is random.
+
+use std::time::{Duration, Instant};
+
+use super::locked::Locked;
+use super::text::{Text, Token, holder_line};
+use super::{Lock, held};
+use crate::backend::{Backend, Item, Op, Reply, Version, When};
+use crate::config::Config;
+use crate::envelope;
+use crate::error::{Error, Result, SessionFault};
+use crate::expiry::Expiry;
+use crate::id::Id;
+use crate::pause::{pause, random_part};
+use crate::stats::{self, Counter};
+use crate::wait::{NoWait, Wait};
+
+/// How long an item is kept after its lock has run out, so that whoever takes the lock knows of the
+/// former holder: longer than a request lasts. All that share a server must agree on it.
+const KEPT: u64 = 300;
+
+/// The first pause, and the longest.
+const FIRST: Duration = Duration::from_millis(2);
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// A waiter that has not taken its turn for so long is passed over by the next one, and by each
+/// further one a little later.
+const PASSED_OVER: Duration = Duration::from_millis(500);
+const STAGGER: Duration = Duration::from_millis(20);
+
+/// What is left to say when a signal's handler has died takes this long at most.
+const GOODBYE: Duration = Duration::from_millis(10);
+
+/// A lock of one second could be over at once, as the server counts whole ones.
+const SHORTEST: u64 = 2;
+
+/// A lock, and what the operation that went with it was answered.
+pub(crate) struct Taken {
+    pub(crate) lock: Lock,
+    pub(crate) read: Option<Reply>,
+}
+
+/// Takes a lock, and reads the session with `read` in the same round trip.
+pub(crate) fn acquire(
+    backend: &mut dyn Backend,
+    id: &Id,
+    config: &Config,
+    read: Option<Op<'_>>,
+    wait: &mut dyn Wait,
+) -> Result<Taken> {
+    let mut attempt = Attempt::new(id, config)?;
+    let taken = match attempt.add(backend, read, wait) {
+        Ok(None) => attempt.wait_for_turn(backend, read, wait),
+        Ok(Some(taken)) => Ok(taken),
+        Err(error) => Err(error),
+    };
+    attempt.end(backend, taken)
+}
+
+/// One attempt to get one lock.
+pub(crate) struct Attempt<'a> {
+    id: &'a Id,
+    token: Token,
+    ttl: Duration,
+    timeout: Duration,
+    /// What the item says when the lock was free.
+    text: String,
+    /// When the last request to take it was sent.
+    since: Instant,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(id: &'a Id, config: &Config) -> Result<Attempt<'a>> {
+        let token = Token::generate()?;
+        let (ttl, timeout) = (Duration::from_secs(config.lock_ttl), config.lock_timeout);
+        Ok(Attempt { id, token, ttl, timeout, text: holder_line(token, config.lock_ttl), since: Instant::now() })
+    }
+
+    /// Takes the lock if it is free.
+    pub(crate) fn add_op(&self) -> Op<'_> {
+        self.write(&self.text, When::Missing)
+    }
+
+    /// The lock, where [`add_op`](Attempt::add_op) was sent together with something else, and this
+    /// is its answer. Waits where the lock was not free.
+    pub(crate) fn settle(
+        mut self,
+        backend: &mut dyn Backend,
+        reply: Result<Reply>,
+        wait: &mut dyn Wait,
+    ) -> Result<Taken> {
+        let taken = match self.taken(backend, vec![reply], false) {
+            Ok(None) => self.wait_for_turn(backend, None, wait),
+            Ok(Some(taken)) => Ok(taken),
+            Err(error) => Err(error),
+        };
+        self.end(backend, taken)
+    }
+
+    /// The lock if it is free.
+    fn add(&mut self, backend: &mut dyn Backend, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Option<Taken>> {
+        self.since = Instant::now();
+        let replies = both(backend, self.add_op(), read, wait)?;
+        self.taken(backend, replies, false)
+    }
+
+    /// What came of writing the item: the first reply, and that of the reading if there was one.
+    fn taken(
+        &self,
+        backend: &mut dyn Backend,
+        replies: Vec<Result<Reply>>,
+        has_queue: bool,
+    ) -> Result<Option<Taken>> {
+        let mut replies = replies.into_iter();
+        match replies.next().expect("a reply to each operation") {
+            Ok(Reply::Stored(version)) => {
+                let mut lock = self.lock(version, has_queue);
+                match replies.next().transpose() {
+                    Ok(read) => Ok(Some(Taken { lock, read })),
+                    Err(error) => {
+                        forget(backend, &mut lock);
+                        Err(error)
+                    }
+                }
+            }
+            Ok(_) => Ok(None),
+            // Whether it was carried out is seen in the item.
+            Err(error) if error.is_broken_off() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn wait_for_turn(
+        &mut self,
+        backend: &mut dyn Backend,
+        read: Option<Op<'_>>,
+        wait: &mut dyn Wait,
+    ) -> Result<Taken> {
+        let began = Instant::now();
+        let taken = self.stand_in_queue(backend, read, began, wait);
+        stats::count(Counter::LockWaits);
+        stats::add(Counter::LockWaitMicroseconds, began.elapsed().as_micros() as u64);
+        taken
+    }
+
+    fn stand_in_queue(
+        &mut self,
+        backend: &mut dyn Backend,
+        read: Option<Op<'_>>,
+        began: Instant,
+        wait: &mut dyn Wait,
+    ) -> Result<Taken> {
+        let mut patience = Patience::default();
+        let mut is_queued = false;
+        loop {
+            let Some(item) = self.look(backend, !is_queued, wait)? else {
+                is_queued = false;
+                match self.add(backend, read, wait)? {
+                    Some(taken) => return Ok(taken),
+                    None if began.elapsed() < self.timeout => continue,
+                    None => return Err(self.locked(None, began)),
+                }
+            };
+            let text = Text::parse(&item.value);
+            let place = text.place(self.token);
+            is_queued = place.is_some();
+            let has_run_out = item.expiry.in_seconds().is_some_and(|left| left <= KEPT);
+            if text.token == Some(self.token) {
+                return self.found(backend, &item, read, wait);
+            }
+            if text.is_free || has_run_out {
+                if patience.is_turn(place, &text)
+                    && let Some(taken) = self.take_over(backend, &item, &text, read, wait)?
+                {
+                    return Ok(taken);
+                }
+            } else if text.token.is_some_and(held::is_mine) {
+                self.leave(backend, wait)?;
+                return Err(Error::session(self.id, SessionFault::Locked(Locked::by_us(self.id).into())));
+            }
+            let left = self.timeout.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                self.leave(backend, wait)?;
+                return Err(self.locked(Some((&text, &item)), began));
+            }
+            pause(patience.pause(place, &text).min(left), wait)?;
+        }
+    }
+
+    /// Looks at the item; `enter`: stands in the queue before that.
+    fn look(&self, backend: &mut dyn Backend, enter: bool, wait: &mut dyn Wait) -> Result<Option<Item>> {
+        let key = self.id.lock_key();
+        let get = Op::Get { key, body: true, touch: None };
+        if !enter {
+            return Ok(backend.one(get, wait)?.into_item());
+        }
+        let line = self.token.waits();
+        let append = Op::Append { key, bytes: line.as_bytes() };
+        let mut replies = both(backend, append, Some(get), wait)?.into_iter();
+        match replies.next_back().expect("a reply to each operation") {
+            // Neither may have been carried out, or both: the item says it.
+            Err(error) if error.is_broken_off() => Ok(backend.one(get, wait)?.into_item()),
+            reply => Ok(reply?.into_item()),
+        }
+    }
+
+    /// Makes the item ours, if it still is what we saw. Where the holder is not known to be done, it
+    /// is kept from saving.
+    fn take_over(
+        &mut self,
+        backend: &mut dyn Backend,
+        item: &Item,
+        text: &Text,
+        read: Option<Op<'_>>,
+        wait: &mut dyn Wait,
+    ) -> Result<Option<Taken>> {
+        self.since = Instant::now();
+        let has_queue = text.queue.last() != Some(&self.token);
+        let ours = text.taken_by(self.token, self.ttl.as_secs());
+        let replies = both(backend, self.write(&ours, When::Version(item.version)), read, wait)?;
+        let mut taken = self.taken(backend, replies, has_queue)?;
+        if let Some(taken) = &mut taken
+            && !text.is_free
+            && let Err(error) = fence(backend, self.id, read, &mut taken.read, wait)
+        {
+            forget(backend, &mut taken.lock);
+            return Err(error);
+        }
+        Ok(taken)
+    }
+
+    /// The item turns out to be ours: it was written, and the answer got lost.
+    fn found(
+        &self,
+        backend: &mut dyn Backend,
+        item: &Item,
+        read: Option<Op<'_>>,
+        wait: &mut dyn Wait,
+    ) -> Result<Taken> {
+        let mut lock = self.lock(item.version, true);
+        // Who had it before is not in the item any more.
+        let mut reply = None;
+        match fence(backend, self.id, read, &mut reply, wait) {
+            Ok(()) => Ok(Taken { lock, read: read.and(reply) }),
+            Err(error) => {
+                forget(backend, &mut lock);
+                Err(error)
+            }
+        }
+    }
+
+    fn leave(&self, backend: &mut dyn Backend, wait: &mut dyn Wait) -> Result<()> {
+        let line = self.token.is_done();
+        backend.one(Op::Append { key: self.id.lock_key(), bytes: line.as_bytes() }, wait).map(drop)
+    }
+
+    /// The end of the attempt. Where a signal's handler has died, the lock may be ours, or we stand in
+    /// the queue: the same line ends either.
+    fn end(&self, backend: &mut dyn Backend, taken: Result<Taken>) -> Result<Taken> {
+        if taken.as_ref().is_err_and(Error::is_interrupted) {
+            self.give_up(backend);
+        }
+        taken
+    }
+
+    /// Takes back whatever was asked for. If that is not heard, the lock runs out, or we are passed
+    /// over.
+    pub(crate) fn give_up(&self, backend: &mut dyn Backend) {
+        backend.hurry(Some(GOODBYE));
+        let _ = self.leave(backend, &mut NoWait);
+        backend.hurry(None);
+    }
+
+    fn write<'t>(&self, text: &'t str, when: When) -> Op<'t>
+    where
+        'a: 't,
+    {
+        let expiry = Expiry::fixed(self.ttl.as_secs().max(SHORTEST).saturating_add(KEPT));
+        Op::Store { key: self.id.lock_key(), value: text.as_bytes(), flags: 0, expiry, when }
+    }
+
+    fn lock(&self, version: Version, has_queue: bool) -> Lock {
+        stats::count(Counter::Locks);
+        Lock::new(held::remember(self.id, self.token), version, self.since, self.ttl, has_queue)
+    }
+
+    fn locked(&self, seen: Option<(&Text, &Item)>, began: Instant) -> Error {
+        let holder = seen.and_then(|(text, item)| {
+            let holder = text.holder.clone()?;
+            let left = item.expiry.in_seconds()?.saturating_sub(KEPT);
+            let age = holder.ttl.max(SHORTEST).saturating_sub(left);
+            Some((holder, age))
+        });
+        let locked = Locked { holder, waited: began.elapsed(), others: held::others(self.id), is_own: false };
+        Error::session(self.id, SessionFault::Locked(locked.into()))
+    }
+}
+
+/// Gives the session a new version, so that nobody can save who has read it before. Its newest state
+/// is left in `found`, for whom `read` means something.
+fn fence(
+    backend: &mut dyn Backend,
+    id: &Id,
+    read: Option<Op<'_>>,
+    found: &mut Option<Reply>,
+    wait: &mut dyn Wait,
+) -> Result<()> {
+    let read = read.unwrap_or(Op::Get { key: id.key(), body: true, touch: None });
+    let touched = match read {
+        Op::Get { touch, .. } => touch,
+        _ => None,
+    };
+    loop {
+        let reply = match found.take() {
+            Some(reply) => reply,
+            None => backend.one(read, wait)?,
+        };
+        let Reply::Item(Item { value, flags, version, expiry }) = reply else {
+            *found = Some(reply);
+            return Ok(());
+        };
+        let expiry = touched.unwrap_or(expiry);
+        let mut item = Item { value, flags, version, expiry };
+        if !envelope::is_session(flags) {
+            *found = Some(Reply::Item(item));
+            return Ok(());
+        }
+        let when = When::Version(version);
+        match backend.one(Op::Store { key: id.key(), value: &item.value, flags, expiry, when }, wait) {
+            Ok(Reply::Stored(version)) => {
+                item.version = version;
+                *found = Some(Reply::Item(item));
+                return Ok(());
+            }
+            Err(error) if !error.is_broken_off() => return Err(error),
+            // Somebody was faster, or it may have been carried out: read it again.
+            _ => {}
+        }
+    }
+}
+
+/// Gives a lock back.
+pub(crate) fn release(backend: &mut dyn Backend, lock: &mut Lock, wait: &mut dyn Wait) -> Result<()> {
+    if !lock.is_held() {
+        return Ok(());
+    }
+    let reply = backend.one(lock.unlock_op(), wait);
+    released(backend, lock, reply, wait)
+}
+
+/// The rest of giving a lock back, after [`Lock::unlock_op`] was answered.
+pub(crate) fn released(
+    backend: &mut dyn Backend,
+    lock: &mut Lock,
+    reply: Result<Reply>,
+    wait: &mut dyn Wait,
+) -> Result<()> {
+    let reply = once_more(backend, lock, reply, wait)?;
+    // A queue has formed since. Where the lock has run out it may be another's, and nobody needs to be
+    // told.
+    if reply == Reply::Exists && !lock.is_outlived() {
+        lock.farewell.get_or_insert_with(|| lock.held.token.is_done());
+        let told = backend.one(lock.unlock_op(), wait);
+        once_more(backend, lock, told, wait)?;
+    }
+    lock.released = true;
+    Ok(())
+}
+
+/// Saying it twice does no harm.
+fn once_more(backend: &mut dyn Backend, lock: &Lock, reply: Result<Reply>, wait: &mut dyn Wait) -> Result<Reply> {
+    match reply {
+        Err(error) if error.is_broken_off() => backend.one(lock.unlock_op(), wait),
+        reply => reply,
+    }
+}
+
+/// Gives a lock back where the caller has another error to tell. If that fails, the lock runs out.
+pub(crate) fn forget(backend: &mut dyn Backend, lock: &mut Lock) {
+    backend.hurry(Some(GOODBYE));
+    let _ = release(backend, lock, &mut NoWait);
+    backend.hurry(None);
+}
+
+/// Two operations in one round trip.
+fn both(
+    backend: &mut dyn Backend,
+    first: Op<'_>,
+    second: Option<Op<'_>>,
+    wait: &mut dyn Wait,
+) -> Result<Vec<Result<Reply>>> {
+    match second {
+        Some(second) => backend.exchange(&[first, second], wait),
+        None => backend.exchange(&[first], wait),
+    }
+}
+
+/// When to look again, and when to take one's turn.
+#[derive(Default)]
+struct Patience {
+    pause: Duration,
+    /// The holder and our place when we looked last.
+    seen: Option<(Option<Token>, Option<usize>)>,
+    /// Whose lock could be taken, and when that was first seen.
+    free: Option<(Option<Token>, Instant)>,
+}
+
+impl Patience {
+    fn pause(&mut self, place: Option<usize>, text: &Text) -> Duration {
+        let seen = Some((text.token, place));
+        self.pause = if self.seen == seen { self.pause * 2 } else { FIRST };
+        self.seen = seen;
+        let ahead = u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(1);
+        let longest = self.pause.max(FIRST.saturating_mul(ahead)).min(LONGEST);
+        self.pause = self.pause.min(LONGEST);
+        longest / 2 + random_part(longest / 2)
+    }
+
+    /// Whether a lock that can be had is for us to take.
+    fn is_turn(&mut self, place: Option<usize>, text: &Text) -> bool {
+        let since = match self.free {
+            Some((token, since)) if token == text.token => since,
+            _ => Instant::now(),
+        };
+        self.free = Some((text.token, since));
+        match place {
+            None => false,
+            Some(0) => true,
+            Some(place) => {
+                let further = STAGGER.saturating_mul(u32::try_from(place - 1).unwrap_or(u32::MAX));
+                since.elapsed() >= PASSED_OVER + further
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Under a lock: read, created, saved.
+//!
+//! A transaction is [`Store::lock_and_load`] or [`Store::insert_locked`], then any number of saves, and
+//! the end of the lock with the last of them, or with [`Store::unlock`]. It reads from the servers, never
+//! from the local tier. Where somebody saved the session all the same, without a lock or because
+//! ours has run out, that is an error: what was computed from the old state must not be put beside
+//! the new one. Deleting needs no lock, and wins: see [`Store::delete`].
+
+use super::{ATTEMPTS, Put, Store, noted_reading, unwrap};
+use crate::backend::{Op, Reply, When};
+use crate::body::{Body, Loaded, Outcome, Saved};
+use crate::envelope::{self, Opened};
+use crate::error::{Error, Result, SessionFault};
+use crate::id::Id;
+use crate::lock::{self, Attempt, End, Lock, Taken};
+use crate::principal::Principal;
+use crate::stats;
+use crate::wait::Wait;
+
+impl Store {
+    /// Takes the lock of a session, whether there is such a session or not.
+    ///
+    /// Where it is taken, waits for [`Config::lock_timeout`](crate::Config::lock_timeout), then fails with
+    /// an error that [`is_locked`](Error::is_locked).
+    pub fn lock(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Lock> {
+        let taken = self.take_lock(id, None, wait);
+        stats::noted(taken).map(|taken| taken.lock)
+    }
+
+    /// Takes the lock of a session and reads it: one round trip, where the lock is free.
+    pub fn lock_and_load(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<(Lock, Option<Loaded>)> {
+        let read = Op::Get { key: id.key(), body: true, touch: self.renewal() };
+        let Taken { mut lock, read } = stats::noted(self.take_lock(id, Some(read), wait))?;
+        let loaded = noted_reading(self.loaded(id, read, wait));
+        match loaded {
+            Ok(loaded) => Ok((lock, loaded)),
+            Err(error) => {
+                lock::forget(&mut *self.servers, &mut lock);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads a session again, under its lock.
+    pub fn load_locked(&mut self, lock: &Lock, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
+        let id = lock.id();
+        let read = Op::Get { key: id.key(), body: true, touch: self.renewal() };
+        let loaded = self.servers.one(read, wait).and_then(|reply| self.loaded(id, Some(reply), wait));
+        noted_reading(loaded)
+    }
+
+    /// Stores a new session, as [`insert`](Store::insert) does, and takes its lock in the same round
+    /// trip.
+    pub fn insert_locked(
+        &mut self,
+        id: &Id,
+        body: Body,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<(Lock, Loaded)> {
+        id.check_lockable(&self.config.namespace)?;
+        let config = self.config.clone();
+        let attempt = Attempt::new(id, &config)?;
+        let inserted = self.insert_with(id, body, principal, Some(attempt.add_op()), wait);
+        let settled = match inserted {
+            Ok((loaded, reply)) => {
+                let reply = reply.expect("the lock was asked for");
+                attempt.settle(&mut *self.servers, reply, wait).map(|taken| (taken.lock, loaded))
+            }
+            Err(error) => {
+                attempt.give_up(&mut *self.servers);
+                Err(error)
+            }
+        };
+        stats::noted(settled)
+    }
+
+    /// Saves a session under its lock, against what was read or saved under it before.
+    ///
+    /// With [`End::Unlock`] the lock is given back in the same round trip, whatever becomes of the
+    /// save; unless nothing could be sent, then it is still [held](Lock::is_held).
+    pub fn save_locked(
+        &mut self,
+        lock: &mut Lock,
+        base: Option<&Loaded>,
+        body: Body,
+        principal: Option<&Principal>,
+        end: End,
+        wait: &mut dyn Wait,
+    ) -> Result<Saved> {
+        let id = lock.id().clone();
+        let saved = self.save_under(&id, lock, base, body, principal, end, wait);
+        self.after_saving(&id, saved, wait)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "those of its only caller")]
+    fn save_under(
+        &mut self,
+        id: &Id,
+        lock: &mut Lock,
+        base: Option<&Loaded>,
+        body: Body,
+        principal: Option<&Principal>,
+        end: End,
+        wait: &mut dyn Wait,
+    ) -> Result<Saved> {
+        lock.check()?;
+        let mut when = base.map_or(When::Missing, |base| When::Version(base.version));
+        for _ in 0..ATTEMPTS {
+            let unlock = (end == End::Unlock && lock.is_held()).then(|| lock.unlock_op());
+            let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, unlock, wait)?;
+            let released = reply.map(|reply| lock::released(&mut *self.servers, lock, reply, wait));
+            match put {
+                Put::Stored(version) => {
+                    stop_if_interrupted(released)?;
+                    let local = base.and_then(|base| base.local);
+                    let base = Some(self.stored(id, body, None, version, local, wait)?);
+                    return Ok(Saved { outcome: Outcome::Stored, base });
+                }
+                // It has expired, or the server lost it.
+                Put::Missing => when = When::Missing,
+                Put::Exists => {
+                    stop_if_interrupted(released)?;
+                    let Some(item) = self.servers.get(id.key(), None, wait)? else {
+                        when = When::Missing;
+                        continue;
+                    };
+                    return match envelope::open(item.value, item.flags) {
+                        Ok(Opened::Tombstone) => {
+                            self.forget_record(id, principal, wait)?;
+                            Ok(Saved { outcome: Outcome::Dropped, base: None })
+                        }
+                        Ok(Opened::Session { .. }) => Err(Error::session(id, SessionFault::Intruded)),
+                        Ok(Opened::Other) => Err(Error::session(id, super::not_a_session())),
+                        Err(fault) => Err(Error::session(id, fault)),
+                    };
+                }
+            }
+        }
+        Err(Error::session(id, SessionFault::Contended(ATTEMPTS)))
+    }
+
+    /// Gives a lock back. Without effect on one that was given back already, or that another process
+    /// has taken; and on its next holder where it has run out.
+    pub fn unlock(&mut self, lock: &mut Lock, wait: &mut dyn Wait) -> Result<()> {
+        stats::noted(lock::release(&mut *self.servers, lock, wait))
+    }
+
+    fn take_lock(&mut self, id: &Id, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Taken> {
+        id.check_lockable(&self.config.namespace)?;
+        lock::acquire(&mut *self.servers, id, &self.config, read, wait)
+    }
+
+    fn loaded(&mut self, id: &Id, read: Option<Reply>, wait: &mut dyn Wait) -> Result<Option<Loaded>> {
+        let Some(item) = read.and_then(Reply::into_item) else {
+            return Ok(None);
+        };
+        match self.after_reading(id, item, wait)? {
+            Some(item) => unwrap(id, item),
+            None => Ok(None),
+        }
+    }
+}
+
+/// That a lock could not be given back does not undo the save: it runs out. That a signal's handler
+/// has died is told.
+fn stop_if_interrupted(released: Option<Result<()>>) -> Result<()> {
+    match released {
+        Some(Err(error)) if error.is_interrupted() => Err(error),
+        _ => Ok(()),
+    }
+}

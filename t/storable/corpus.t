@@ -1,0 +1,125 @@
+# What Storable does with a structure, we do: the same bytes, the same structure
+# again, the same clone, the same refusal. Over a corpus of structures, each
+# frozen in both byte orders, with keys sorted and not.
+#
+# `CORPUS_MODULE=Storable prove …` compares Storable with itself: that proves
+# the corpus, where a new structure of it fails.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Fixture::Watchdog limit => 120;
+use Test::More;
+
+use Storable ();
+use Fixture::Corpus;
+use Fixture::Corpus::Outcome  qw(outcome told);
+use Fixture::Corpus::Portrait qw(portrait);
+use Fixture::Needs            ();
+
+my $MODULE = $ENV{CORPUS_MODULE} // 'Apache::Session::Memorycached::Storable';
+eval "require $MODULE; 1" or die $@;
+
+# A function of the one or the other, and what came of calling it.
+sub call {
+    my ( $module, $function, $argument ) = @_;
+    local $Fixture::Corpus::Hooked::codec = $module;
+    my $code = $module->can($function);
+    no warnings 'uninitialized';    # what a hook returns may be undefined
+    return outcome { $code->($argument) };
+}
+
+sub ours   { return call( $MODULE,    @_ ) }
+sub theirs { return call( 'Storable', @_ ) }
+
+# All that is wrong with our ways of treating a structure.
+sub faults {
+    my ( $build, $option ) = @_;
+    my %set = %{ $option->{set} // {} };
+    local $Storable::Deparse              = $set{Deparse};
+    local $Storable::Eval                 = $set{Eval};
+    local $Storable::forgive_me           = $set{forgive_me};
+    local $Storable::accept_future_minor  = $set{accept_future_minor}  // $Storable::accept_future_minor;
+    local $Storable::flags                = $set{flags}                // $Storable::flags;
+    local $Storable::recursion_limit      = $set{recursion_limit}      // $Storable::recursion_limit;
+    local $Storable::recursion_limit_hash = $set{recursion_limit_hash} // $Storable::recursion_limit_hash;
+
+    my @faults;
+    for my $canonical ( 0, 1 ) {
+        local $Storable::canonical = $canonical;
+        push @faults, map { "$_, " . ( $canonical ? 'canonical' : 'as it comes' ) }
+          map { images( $build->(), $_, $option ) } qw(freeze nfreeze);
+    }
+    return @faults, clones( $build->() );
+}
+
+# Ours is first: it must do without what Storable, in freezing, finds out of a
+# scalar and keeps there.
+sub images {
+    my ( $structure, $freeze, $option ) = @_;
+    my ( $ours, $theirs ) = ( ours( $freeze, $structure ), theirs( $freeze, $structure ) );
+    return "$freeze: not expected:\n" . told( $theirs, 1 )
+      if !$option->{any} && !expected( $theirs, $option->{refused} );
+    return difference( $freeze, told( $ours, 1 ), told( $theirs, 1 ) ) if told( $ours, 1 ) ne told( $theirs, 1 );
+    return                                                             if defined $theirs->{died};
+
+    my @faults;
+    if ( $ours->{value} ne $theirs->{value} ) {
+        push @faults,
+          difference( "$freeze, its bytes", map { join "\n", unpack '(H16)*', $_->{value} } $ours, $theirs );
+    }
+    my $expected = theirs( thaw => $theirs->{value} );
+    push @faults, "thaw, after $freeze: not expected:\n" . told($expected) if !expected( $expected, $option->{unread} );
+    my %read = ( "we thaw Storable's $freeze" => ours( thaw => $theirs->{value} ) );
+    if (@faults) {
+        $read{"Storable thaws our $freeze"} = theirs( thaw => $ours->{value} );
+        $read{"we thaw our $freeze"}        = ours( thaw => $ours->{value} );
+    }
+    return @faults, map { difference( $_, told( $read{$_} ), told($expected) ) } sort keys %read;
+}
+
+sub clones {
+    my ($structure) = @_;
+    return difference( 'dclone', map { told($_) } ours( dclone => $structure ), theirs( dclone => $structure ) );
+}
+
+# Whether a call died of what it should, if it should.
+sub expected {
+    my ( $outcome, $reason ) = @_;
+    my $died = $outcome->{died};
+    return !defined $died       if !defined $reason;
+    return ref $died eq $reason if !ref $reason;
+    return defined $died && $died =~ $reason;
+}
+
+# Nothing, or the first line where two texts differ.
+sub difference {
+    my ( $what, $got, $expected ) = @_;
+    return if $got eq $expected;
+    my @got      = split /\n/, $got, -1;
+    my @expected = split /\n/, $expected, -1;
+    my $at       = 0;
+    $at++ while defined $got[$at] && defined $expected[$at] && $got[$at] eq $expected[$at];
+    return sprintf "%s, line %d\n  got      %s\n  expected %s", $what, $at, map { $_->[$at] // 'nothing' } \@got,
+      \@expected;
+}
+
+my @chapters = chapters();
+my %count;
+
+for my $chapter (@chapters) {
+    subtest $chapter->{title} => sub {
+        Fixture::Needs->import( @{ $chapter->{needs} // [] } );
+        for ( @{ $chapter->{structures} } ) {
+            my ( $name, $build, %option ) = @$_;
+            $count{$name}++;
+            my @faults = faults( $build, \%option );
+            ok !@faults, $name or diag map { "$_\n" } @faults;
+        }
+    };
+}
+
+cmp_ok scalar keys %count, '>=', 400, 'there are enough structures';
+is_deeply [ grep { $count{$_} > 1 } sort keys %count ], [], 'each has a name of its own';
+
+done_testing;

@@ -31,6 +31,7 @@ on_each_backend {
                     tie my %session, 'Apache::Session::Memorycached', $id, $locking;
                     push @waits, time - $began;
                     $session{n}++;
+                    select undef, undef, undef, 0.001;    # so that they meet
                     untie %session;
                 }
                 return "@waits";
@@ -57,7 +58,9 @@ on_each_backend {
             until_true { ( () = $server->item("$id.lock")->{value} =~ /^\+/mg ) == 5 } or die 'nobody waits';
         }
         my @living = map {
-            in_fork { change( $locking, $id, sub { $_[0]{n}++ } ) }
+            in_fork {
+                change( $locking, $id, sub { $_[0]{n}++ } )
+            }
         } 1 .. 3;
         kill KILL => map { $_->pid } @dead;
         untie %session;

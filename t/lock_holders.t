@@ -33,7 +33,7 @@ on_each_backend {
     my $locking = { %$arguments, Transaction => 1 };
 
     subtest 'killed with -9' => sub {
-        my $id = create( $arguments, n => 0 );
+        my $id   = create( $arguments, n => 0 );
         my $mode = { %$locking, lock_ttl => 2 };
         my ( $child, $never ) = holder {
             tie my %session, 'Apache::Session::Memorycached', $id, $mode;
@@ -69,7 +69,7 @@ on_each_backend {
         $session{n}++;
         $go_on->();
         kill CONT => $child->pid;
-        like $child->finish, qr/^session $id: was locked for \S+ s, longer than its lock lasts \(2 s\); nothing is saved/,
+        like $child->finish, qr/^session $id: (?:was locked for|another request saved it).*; nothing is saved at /,
           'it can not save';
         like in_fork {
             error_of { contents( { %$locking, lock_timeout => 0 }, $id ) }
@@ -104,7 +104,7 @@ on_each_backend {
     };
 
     subtest 'two that wait for each other' => sub {
-        my ( $one, $two ) = map { create( $arguments, n => 0 ) } 1 .. 2;
+        my ( $one,   $two )   = map { create( $arguments, n => 0 ) } 1 .. 2;
         my ( $child, $go_on ) = holder {
             tie my %two, 'Apache::Session::Memorycached', $two, $locking;
             $_[0]->();
@@ -119,7 +119,7 @@ on_each_backend {
           'ends in lock_timeout, with both ids';
         $one{n} = 'parent';
         untie %one;
-        is $child->finish,                   '',       'the other one gets on then';
+        is $child->finish, '', 'the other one gets on then';
         is contents( $arguments, $one )->{n}, 'parent', 'both save';
         is contents( $arguments, $two )->{n}, 'child',  'what they have locked';
     };
@@ -153,7 +153,7 @@ on_each_backend {
         }
         ->finish, qr/is locked by process $$/, 'the lock is still ours';
         untie %session;
-        is contents( $arguments, $id )->{n}, 1, 'and we save';
+        is contents( $arguments, $id )->{n},                               1,  'and we save';
         is error_of { contents( { %$locking, lock_timeout => 0 }, $id ) }, '', 'the lock is free';
     };
 

@@ -48,7 +48,7 @@ on_each_backend {
             };
             my $ended = time;
             is $@, "alarm\n", 'ends the wait with its own words';
-            cmp_ok $took - $after, '<', 0.05, 'within 50 ms';
+            cmp_ok $took - $after,  '<', 0.05, 'within 50 ms';
             cmp_ok $ended - $fired, '<', 0.05, 'also after it ran';
         }
         if ($server) {
@@ -123,7 +123,8 @@ subtest 'the end of a transaction' => sub {
     my $id        = create( $direct, a => 1 );
     my $server =
       Fixture::Scripted->start( upstream => $memcached, script => [ [ 'pass', [ stall => 0 ] ] ] );
-    tie my %session, 'Apache::Session::Memorycached', $id, { %$direct, servers => [ $server->address ], io_timeout => 10 };
+    tie my %session, 'Apache::Session::Memorycached', $id,
+      { %$direct, servers => [ $server->address ], io_timeout => 10 };
     $session{a} = 2;
     my $took = elapsed {
         local $SIG{ALRM} = sub { die "alarm\n" };

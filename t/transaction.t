@@ -156,7 +156,7 @@ END
         change( $arguments, $id, sub { $_[0]{b} = 'theirs' } );
         my $error = error_of { untie %session };
         like $error, qr/^session $id: another request saved it without its lock/, 'is an error, not a merge';
-        like $error, qr/nothing is saved at \Q$0\E line/,                          'at our line';
+        like $error, qr/nothing is saved at \Q$0\E line/,                         'at our line';
         tied(%session)->{status} = 0;
         untie %session;
         is_deeply contents( $arguments, $id ), { _session_id => $id, a => 1, b => 'theirs' },
@@ -168,8 +168,8 @@ END
         my $id = create( $arguments, a => 1 );
         tie my %session, 'Apache::Session::Memorycached', $id, $locking;
         my $new = tied(%session)->regenerate_id;
-        ok is_locked( $arguments, $new ), 'the new id is locked';
-        ok !is_locked( $arguments, $id ), 'the former one is not';
+        ok is_locked( $arguments,  $new ), 'the new id is locked';
+        ok !is_locked( $arguments, $id ),  'the former one is not';
         is_deeply contents( $arguments, $id ), {}, 'it is deleted';
         $session{b} = 1;
         untie %session;

@@ -45,8 +45,7 @@ sub tie_and {
 
 my $tie = 'Apache::Session::Memorycached';
 my $id  = create( $direct, a => 1 );
-my ( $lock, $read, $save, $unlock ) =
-  ( "ms $id.lock", "mg $id", "ms $id", "md $id.lock" );
+my ( $lock, $read, $save, $unlock ) = ( "ms $id.lock", "mg $id", "ms $id", "md $id.lock" );
 
 is_deeply requests {
     tie_and( $tie, $id, $_[0], sub { $_[0]{a}++ } )

@@ -17,14 +17,14 @@ subtest 'STORABLE_attach' => sub {
       STORABLE_thaw   => sub { die 'not to be called' };
     my $object = bless { name => 'x' }, 'Attached';
     is_deeply thaw( freeze($object) ), bless( { name => 'x', attached => 1 }, 'Attached' ), 'makes the object';
-    is_deeply \@given, [ [ 'Attached', 0, 'x' ] ], 'of the class, whether it is cloned, and the string';
+    is_deeply \@given,                 [ [ 'Attached', 0, 'x' ] ], 'of the class, whether it is cloned, and the string';
     dclone($object);
     ok $given[1][1], 'cloned';
 
     @given = ();
     my $copy = thaw( freeze( [ $object, $object, \$object ] ) );
-    is scalar @given,        1,                  'is called once for an object';
-    is refaddr $copy->[1],   refaddr $copy->[0], 'which is one again';
+    is scalar @given,           1,                  'is called once for an object';
+    is refaddr $copy->[1],      refaddr $copy->[0], 'which is one again';
     is refaddr ${ $copy->[2] }, refaddr $copy->[0], 'wherever it is';
 
     @Attached::Child::ISA = ('Attached');
@@ -33,12 +33,13 @@ subtest 'STORABLE_attach' => sub {
     my $only = bless { name => 'the only one' }, 'Single';
     class 'Single', STORABLE_freeze => sub { return 'x' }, STORABLE_attach => sub { return $only };
     $copy = thaw( freeze( { a => $only, b => [$only] } ) );
-    is refaddr $copy->{a}, refaddr $only, 'may return an object that there is';
+    is refaddr $copy->{a},    refaddr $only, 'may return an object that there is';
     is refaddr $copy->{b}[0], refaddr $only, 'twice';
     undef $copy;
     is $only->{name}, 'the only one', 'which goes on';
 
-    class 'Parental', STORABLE_freeze => sub { return 'x' }, STORABLE_attach => sub { return bless [], 'Parental::Child' };
+    class 'Parental', STORABLE_freeze => sub { return 'x' },
+      STORABLE_attach => sub { return bless [], 'Parental::Child' };
     @Parental::Child::ISA = ('Parental');
     is ref thaw( freeze( bless [], 'Parental' ) ), 'Parental::Child', 'or one of a class below';
 };

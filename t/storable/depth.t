@@ -11,7 +11,7 @@ use Test::More;
 use Storable ();
 use Fixture::Storable;
 
-my $header   = substr nfreeze( \1 ), 0, 2;
+my $header     = substr nfreeze( \1 ), 0, 2;
 my $too_deep   = qr/^Max\. recursion depth with nested structures exceeded at \Q$0\E line/;
 my $too_nested = qr/^hooks that freeze or thaw, more than 100 inside each other at \Q$0\E line/;
 
@@ -38,10 +38,10 @@ subtest 'data' => sub {
 };
 
 subtest 'images' => sub {
-    like error_of { thaw( $header . "\x04" x 1_000_000 . "\x05" ) }, $too_deep, 'a million references';
+    like error_of { thaw( $header . "\x04" x 1_000_000 . "\x05" ) },               $too_deep, 'a million references';
     like error_of { thaw( $header . "\x02\x00\x00\x00\x01" x 100_000 . "\x05" ) }, $too_deep, '100,000 arrays';
-    like error_of { thaw( $header . "\x13\x42" x 100_000 ) }, $too_deep, '100,000 hooks';
-    like error_of { thaw( $header . "\x0b" x 100_000 . "\x05" ) }, $too_deep, '100,000 ties';
+    like error_of { thaw( $header . "\x13\x42" x 100_000 ) },                      $too_deep, '100,000 hooks';
+    like error_of { thaw( $header . "\x0b" x 100_000 . "\x05" ) },                 $too_deep, '100,000 ties';
     ok eval { thaw( $header . "\x04" x 5_000 . "\x05" ) }, '5,000 references are fine' or diag $@;
 };
 
@@ -52,7 +52,7 @@ subtest 'freeze in its own hook' => sub {
     for my $name (qw(freeze nfreeze dclone)) {
         $depth = 0;
         like error_of { Fixture::Storable->can($name)->($object) }, $too_nested, "$name ends";
-        cmp_ok $depth, '>=', 50, "after $depth calls";
+        cmp_ok $depth, '>=', 50,    "after $depth calls";
         cmp_ok $depth, '<=', 1_000, 'and not too many';
     }
     is_deeply dclone( [1] ), [1], 'the codec goes on';
@@ -86,12 +86,15 @@ subtest 'one in another' => sub {
     like error_of { dclone( bless [], 'PingPong' ) }, $too_nested, 'dclone in thaw in dclone';
     my $caught = 0;
     class 'Catching',
-      STORABLE_freeze => sub { eval { freeze( $_[0] ); 1 } or $caught++; return 'x' },
-      STORABLE_thaw   => sub { return };
+      STORABLE_freeze => sub {
+        eval { freeze( $_[0] ); 1 } or $caught++;
+        return 'x';
+      },
+      STORABLE_thaw => sub { return };
     ok eval { freeze( bless [], 'Catching' ) }, 'an error that hooks catch' or diag $@;
     is $caught, 1, 'was there once';
     class 'Within',
-      STORABLE_freeze => sub { my $n = $_[0][0]; return $n ? freeze( bless [ $n - 1 ], 'Within' ) : '' },
+      STORABLE_freeze => sub { my $n = $_[0][0];              return $n ? freeze( bless [ $n - 1 ], 'Within' ) : '' },
       STORABLE_thaw   => sub { thaw( $_[2] ) if length $_[2]; return };
     is ref dclone( bless [50], 'Within' ), 'Within', '50 in one another are fine';
 };

@@ -30,7 +30,7 @@ sub names {
     return sort grep { !/^\.\.?\z/ } readdir $handle;
 }
 
-my %stores = ( store => \&store, nstore => \&nstore, lock_store => \&lock_store, lock_nstore => \&lock_nstore );
+my %stores = ( store    => \&store,    nstore => \&nstore, lock_store => \&lock_store, lock_nstore => \&lock_nstore );
 my %reads  = ( retrieve => \&retrieve, lock_retrieve => \&lock_retrieve );
 my $data   = { list => [ 1 .. 5 ], text => "sm\x{263a}le", object => bless( {}, 'Some::Class' ) };
 
@@ -38,9 +38,9 @@ subtest 'there and back' => sub {
     for my $store ( sort keys %stores ) {
         unlink $file;
         ok $stores{$store}->( $data, $file ), "$store returns true";
-        is_deeply $reads{$_}->($file), $data, "$_ reads it" for sort keys %reads;
-        is_deeply Storable::retrieve($file), $data, 'as does Storable';
-        is_deeply [names], ['file'], 'nothing else is there';
+        is_deeply $reads{$_}->($file),       $data,    "$_ reads it" for sort keys %reads;
+        is_deeply Storable::retrieve($file), $data,    'as does Storable';
+        is_deeply [names],                   ['file'], 'nothing else is there';
         ok $stores{$store}->( [1], $file ), 'again';
         is_deeply retrieve($file), [1], 'in its place';
         no strict 'refs';
@@ -76,13 +76,13 @@ subtest 'a long file' => sub {
 subtest 'what the file is' => sub {
     my $umask = umask oct 27;
     store( [1], "$dir/new" );
-    is +( stat "$dir/new" )[2] & oct 7777, oct 640, 'a new one has the mode that the umask gives';
+    is + ( stat "$dir/new" )[2] & oct 7777, oct 640, 'a new one has the mode that the umask gives';
     umask $umask;
     for my $mode ( oct 600, oct 664, oct 400 ) {
         chmod $mode, "$dir/new" or die $!;
         my @old = stat _ ? stat "$dir/new" : ();
         store( [$mode], "$dir/new" );
-        is +( stat "$dir/new" )[2] & oct 7777, $mode, sprintf '%o stays', $mode;
+        is + ( stat "$dir/new" )[2] & oct 7777, $mode, sprintf '%o stays', $mode;
         is_deeply retrieve("$dir/new"), [$mode], 'with what was stored';
     }
     unlink "$dir/new";
@@ -100,10 +100,14 @@ subtest 'what the file is' => sub {
     unlink map { "$dir/$_" } qw(link target other);
 
     store( $data, \my $bytes );
-    is_deeply retrieve( \$bytes ), $data, 'a scalar in place of a file';
+    is_deeply retrieve( \$bytes ),           $data, 'a scalar in place of a file';
     is_deeply Storable::retrieve( \$bytes ), $data, 'as with Storable';
     my $object = bless { name => "$dir/named" }, 'Path';
-    { package Path; use overload '""' => sub { $_[0]{name} }; }
+    {
+
+        package Path;
+        use overload '""' => sub { $_[0]{name} };
+    }
     store( $data, $object );
     is_deeply retrieve($object), $data, 'an object that is a name';
     unlink "$dir/named";
@@ -122,10 +126,14 @@ subtest 'a pipe' => sub {
 subtest 'what can not be stored' => sub {
     for my $store ( sort keys %stores ) {
         $stores{$store}->( ['before'], $file );
-        like error_of { $stores{$store}->( [ 1, sub { 1 } ], $file ) },
+        like error_of {
+            $stores{$store}->( [ 1, sub { 1 } ], $file )
+        },
           qr/\ACan't store CODE items at \Q$0\E line [0-9]+\.\n\z/, "$store dies, at our line";
         is_deeply retrieve($file), ['before'], 'and leaves the file as it is';
-        like error_of { $stores{$store}->( [ sub { 1 } ], "$dir/none" ) }, qr/^Can't store CODE/, 'or makes none';
+        like error_of {
+            $stores{$store}->( [ sub { 1 } ], "$dir/none" )
+        }, qr/^Can't store CODE/, 'or makes none';
         is_deeply [names], ['file'], 'really';
         class 'Dying', STORABLE_freeze => sub { die "in its hook\n" };
         is error_of { $stores{$store}->( bless( [], 'Dying' ), $file ) }, "in its hook\n", "a hook's die is its own";
@@ -173,7 +181,7 @@ subtest 'what can not be written' => sub {
 
 # A program under a limit on the size of its files, which is as good as a full disk.
 sub limited {
-    my ($code) = @_;
+    my ($code)  = @_;
     my $program = 'use Apache::Session::Memorycached::Storable qw(:all); $SIG{XFSZ} = "IGNORE";' . $code;
     my $pid     = fork // die $!;
     if ( !$pid ) {
@@ -210,21 +218,27 @@ subtest 'where no new file can take the place of the old one' => sub {
     unprivileged { store( ['before'], "$dir/open/file" ) };
     my $inode = ( stat "$dir/open/file" )[1];
     chmod oct 555, "$dir/open";
-    ok eval { unprivileged { store( ['after'], "$dir/open/file" ) } }, 'in a directory that is closed to us' or diag $@;
+    ok eval {
+        unprivileged { store( ['after'], "$dir/open/file" ) }
+    }, 'in a directory that is closed to us' or diag $@;
     is_deeply retrieve("$dir/open/file"), ['after'], 'the old one is overwritten';
-    is +( stat "$dir/open/file" )[1], $inode, 'in place';
-    like error_of { unprivileged { store( [1], "$dir/open/new" ) } },
+    is + ( stat "$dir/open/file" )[1], $inode, 'in place';
+    like error_of {
+        unprivileged { store( [1], "$dir/open/new" ) }
+    },
       qr{^can't create \S+/open/new: Permission denied at \Q$0\E line}, 'and a new one is not made';
     chmod oct 777, "$dir/open";
 
     if ( !$> ) {
         store( ['before'], "$dir/open/root" );
         chmod oct 666, "$dir/open/root";
-        ok eval { unprivileged { store( ['after'], "$dir/open/root" ) } }, "another user's file" or diag $@;
+        ok eval {
+            unprivileged { store( ['after'], "$dir/open/root" ) }
+        }, "another user's file" or diag $@;
         is_deeply retrieve("$dir/open/root"), ['after'], 'is overwritten';
-        is +( stat "$dir/open/root" )[4], 0, 'and stays theirs';
+        is + ( stat "$dir/open/root" )[4], 0, 'and stays theirs';
         store( ['root'], "$dir/open/file" );
-        is +( stat "$dir/open/file" )[4], 65_534, 'which the superuser sees to, too';
+        is + ( stat "$dir/open/file" )[4], 65_534, 'which the superuser sees to, too';
     }
     my @left = glob "$dir/open/.storable*";
     is_deeply \@left, [], 'nothing is left behind';
@@ -244,7 +258,7 @@ subtest 'what can not be read' => sub {
         'an empty file'            => [ '',                    qr/\S.*/ ],
         'the beginning of a magic' => [ 'pst',                 qr/\S.*/ ],
         'a magic'                  => [ 'pst0',                qr/\S.*/ ],
-        'a part of a file'         => [ 'pst0' . substr( freeze( [ 1 .. 100 ] ), 0, 50 ), qr/not a Storable value at byte .*/ ],
+        'a part of a file' => [ 'pst0' . substr( freeze( [ 1 .. 100 ] ), 0, 50 ), qr/not a Storable value at byte .*/ ],
     );
     for my $name ( keys %content ) {
         my $written = "$dir/" . $name =~ s/ /-/gr;
@@ -268,9 +282,8 @@ subtest 'what can not be read' => sub {
 
 subtest 'arguments' => sub {
     for my $store ( sort keys %stores ) {
-        like error_of { $stores{$store}->( $_, $file ) }, qr/\Anot a reference at \Q$0\E line [0-9]+\.\n\z/, "$store: "
-          . ( $_ // 'undef' )
-          for undef, '', 'text';
+        like error_of { $stores{$store}->( $_, $file ) }, qr/\Anot a reference at \Q$0\E line [0-9]+\.\n\z/,
+          "$store: " . ( $_ // 'undef' ) for undef, '', 'text';
         like error_of { $stores{$store}->( [1] ) }, qr/\Awrong argument number at \Q$0\E line [0-9]+\.\n\z/, 'no name';
         like error_of { $stores{$store}->( [1], $file, 1 ) }, qr/\Awrong argument number at \Q$0\E line [0-9]+\.\n\z/,
           'two names';
@@ -280,7 +293,9 @@ subtest 'arguments' => sub {
 subtest 'errors after a file was read elsewhere' => sub {
     open my $handle, '<', $0 or die $!;
     my $line = <$handle>;
-    like error_of { store( [ sub { 1 } ], $file ) }, qr/\ACan't store CODE items at \Q$0\E line [0-9]+(?:, <\$handle> line 1)?\.\n\z/,
+    like error_of {
+        store( [ sub { 1 } ], $file )
+    }, qr/\ACan't store CODE items at \Q$0\E line [0-9]+(?:, <\$handle> line 1)?\.\n\z/,
       'are at our line still';
 };
 
@@ -341,7 +356,7 @@ subtest 'readers beside a writer' => sub {
     store( $versions[0], $file );
     my $child = in_fork {
         store( $versions[ $_ % 4 ], $file ) for 1 .. 100;
-        store( ['the last'], $file );
+        store( ['the last'],        $file );
     };
     my ( $whole, $broken ) = ( 0, 0 );
     while (1) {

@@ -8,7 +8,7 @@ use Fixture::Watchdog limit => 60;
 use Test::More;
 
 use Scalar::Util qw(blessed refaddr weaken);
-use Storable ();
+use Storable     ();
 use Fixture::Storable;
 
 # A class whose objects keep all that their hooks were called with.
@@ -31,8 +31,8 @@ subtest 'what the hooks are given' => sub {
     my $extra = [ 1, 2 ];
     my $class = recording( 'Given', "a\0b", $extra, \'text' );
     my %kinds = (
-        HASH   => bless( { a => 1 }, $class ),
-        ARRAY  => bless( [ 1, 2 ],   $class ),
+        HASH   => bless( { a => 1 },          $class ),
+        ARRAY  => bless( [ 1, 2 ],            $class ),
         SCALAR => bless( \( my $text = 'x' ), $class ),
     );
     my %ways = (
@@ -50,11 +50,11 @@ subtest 'what the hooks are given' => sub {
               "$way of $kind: STORABLE_freeze has the object, whether it is cloned, and list context";
             is scalar @thawed, 1, 'STORABLE_thaw is called once';
             my ( $object, $clone, $frozen, @rest ) = @{ $thawed[0] };
-            is refaddr $object,          refaddr $copy, 'with the new object';
-            is blessed $object,          $class,        'of its class';
-            is Scalar::Util::reftype($object), $kind,   'of its kind';
-            is !!$clone,                 !!$cloning,    'whether it is cloned';
-            is $frozen,                  "a\0b",        'the string';
+            is refaddr $object,                refaddr $copy, 'with the new object';
+            is blessed $object,                $class,        'of its class';
+            is Scalar::Util::reftype($object), $kind,         'of its kind';
+            is !!$clone,                       !!$cloning,    'whether it is cloned';
+            is $frozen,                        "a\0b",        'the string';
             is_deeply \@rest, [ [ 1, 2 ], \'text' ], 'the references';
             isnt refaddr $rest[0], refaddr $extra, 'which are new, too';
         }
@@ -66,7 +66,7 @@ subtest 'strings of every length' => sub {
     for my $string ( '', 'x', "\0" x 255, 'y' x 256, 'z' x 70_000 ) {
         my $object = bless [], recording( 'Strings', $string );
         thaw( freeze($object) );
-        ok $thawed[0][2] eq $string, length($string) . ' bytes';
+        ok $thawed[0][2] eq $string,                     length($string) . ' bytes';
         ok freeze($object) eq Storable::freeze($object), 'as Storable has them';
     }
 };
@@ -101,7 +101,7 @@ subtest 'references to what is shared' => sub {
         is refaddr $copy->[2]{has}, refaddr $copy->[0], 'by another object';
         is refaddr $copy->[3],      refaddr $copy->[0], 'and after';
     }
-    my @new = ( ( map { bless { has => $shared }, 'Sharing' } 1, 2 ), $shared );
+    my @new  = ( ( map { bless { has => $shared }, 'Sharing' } 1, 2 ), $shared );
     my $copy = thaw( freeze( \@new ) );
     is refaddr $copy->[1]{has}, refaddr $copy->[0]{has}, 'one that a hook gave first';
     is refaddr $copy->[2],      refaddr $copy->[0]{has}, 'and the structure has later';
@@ -120,7 +120,7 @@ subtest 'circles through a hook' => sub {
     my ( $a, $b ) = map { bless {}, 'Circle' } 1, 2;
     $a->{other} = $b;
     $b->{other} = $a;
-    $copy = thaw( freeze($a) );
+    $copy       = thaw( freeze($a) );
     is refaddr $copy->{other}{other}, refaddr $copy, 'two that give each other';
     delete $_->{other} for $a, $b, $copy;
 
@@ -142,8 +142,8 @@ subtest 'what a hook gives away is alive until the end' => sub {
 subtest 'an object that is met twice' => sub {
     my $object = bless {}, recording( 'Twice', 'x' );
     my $copy   = thaw( freeze( [ $object, $object ] ) );
-    is scalar @frozen,    1,                  'is frozen once';
-    is scalar @thawed,    1,                  'is thawed once';
+    is scalar @frozen,     1,                  'is frozen once';
+    is scalar @thawed,     1,                  'is thawed once';
     is refaddr $copy->[0], refaddr $copy->[1], 'is one again';
 };
 
@@ -221,7 +221,7 @@ subtest 'hooks that change from one call to the next' => sub {
     is scalar @frozen, 1, 'added';
     recording( 'Changing', 'y' );
     is length freeze($object), length $image, 'redefined';
-    is scalar @frozen, 1, 'and called';
+    is scalar @frozen,         1,             'and called';
     undef $Changing::{STORABLE_freeze};
     delete $Changing::{STORABLE_freeze};
     is_deeply thaw( freeze($object) ), $object, 'removed';
@@ -241,8 +241,8 @@ subtest 'tied, and an object with hooks' => sub {
     require Tie::Array;
     require Tie::Scalar;
     my %made = (
-        HASH   => sub { tie my %hash,   'Tie::StdHash';           $hash{a}  = 1;   \%hash },
-        ARRAY  => sub { tie my @array,  'Tie::StdArray';          $array[1] = 1;   \@array },
+        HASH   => sub { tie my %hash,   'Tie::StdHash';  $hash{a}  = 1; \%hash },
+        ARRAY  => sub { tie my @array,  'Tie::StdArray'; $array[1] = 1; \@array },
         SCALAR => sub { tie my $scalar, 'Tie::StdScalar', 'text'; \$scalar },
     );
     for my $kind ( sort keys %made ) {
@@ -276,9 +276,9 @@ subtest 'hooks that use the codec' => sub {
       STORABLE_freeze => sub { return Storable::freeze( { %{ $_[0] } } ) },
       STORABLE_thaw   => sub { %{ $_[0] } = %{ Storable::thaw( $_[2] ) }; return };
     my $mixed = bless { a => [ 1, 2 ] }, 'Mixed';
-    is_deeply thaw( freeze( [$mixed] ) ),           [$mixed], 'Storable in ours';
-    is_deeply Storable::thaw( freeze( [$mixed] ) ), [$mixed], 'read by Storable';
-    is_deeply dclone( [$object] ), Storable::dclone( [$object] ), 'ours in Storable';
+    is_deeply thaw( freeze( [$mixed] ) ),           [$mixed],                      'Storable in ours';
+    is_deeply Storable::thaw( freeze( [$mixed] ) ), [$mixed],                      'read by Storable';
+    is_deeply dclone( [$object] ),                  Storable::dclone( [$object] ), 'ours in Storable';
 };
 
 subtest 'weak references' => sub {

@@ -21,8 +21,14 @@ subtest 'hooks that die' => sub {
             for my $function ( \&freeze, \&nfreeze, \&dclone ) {
                 my $error = error_of { $function->($data) };
                 ref $thrown
-                  ? is( refaddr $error, refaddr $thrown, "STORABLE_freeze, $name, $depth levels down: as it was thrown" )
-                  : like( $error, qr/^\Q$thrown\E(?:\z| at \Q$0\E line [0-9]+\.\n\z)/, "STORABLE_freeze, $name, $depth levels down" );
+                  ? is(
+                    refaddr $error, refaddr $thrown,
+                    "STORABLE_freeze, $name, $depth levels down: as it was thrown"
+                  )
+                  : like(
+                    $error, qr/^\Q$thrown\E(?:\z| at \Q$0\E line [0-9]+\.\n\z)/,
+                    "STORABLE_freeze, $name, $depth levels down"
+                  );
             }
             class 'Dying', STORABLE_freeze => sub { return 'x' }, STORABLE_thaw => sub { die $thrown };
             my $image = freeze($data);
@@ -44,8 +50,17 @@ subtest 'hooks that die' => sub {
 };
 
 subtest 'the string has an overload, or is tied' => sub {
-    { package Text;  use overload '""' => sub { $_[0][0]->() }; }
-    { package Tied::Text; sub TIESCALAR { bless [], shift } sub FETCH { die "a tied string\n" } }
+    {
+
+        package Text;
+        use overload '""' => sub { $_[0][0]->() };
+    }
+    {
+
+        package Tied::Text;
+        sub TIESCALAR { bless [], shift }
+        sub FETCH     { die "a tied string\n" }
+    }
     my $object = bless [], 'Overloading';
     my $text   = bless [ sub { 'from an overload' } ], 'Text';
     class 'Overloading',
@@ -61,8 +76,17 @@ subtest 'the string has an overload, or is tied' => sub {
 
 subtest 'what hooks see of the caller' => sub {
     class 'Noisy',
-      STORABLE_freeze => sub { eval { die 'inner' }; local $_ = 'x'; $! = 1; return 'x' },
-      STORABLE_thaw   => sub { eval { die 'inner' }; $! = 1; return };
+      STORABLE_freeze => sub {
+        eval { die 'inner' };
+        local $_ = 'x';
+        $! = 1;
+        return 'x';
+      },
+      STORABLE_thaw => sub {
+        eval { die 'inner' };
+        $! = 1;
+        return;
+      };
     my $data = [ bless [], 'Noisy' ];
     for my $function ( sub { freeze($data) }, sub { thaw( freeze($data) ) }, sub { dclone($data) } ) {
         eval { die "mine\n" };

@@ -16,47 +16,49 @@ local $SIG{__WARN__} = sub { };
 
 # What a hook may do to an array that is being walked or filled.
 my %to_array = (
-    'empties it'                => sub { @{ $_[0] } = () },
-    'undefines it'              => sub { undef @{ $_[0] } },
-    'takes the first'           => sub { shift @{ $_[0] } },
-    'takes the last'            => sub { pop @{ $_[0] } },
-    'puts one first'            => sub { unshift @{ $_[0] }, 'new' },
-    'adds 10,000'               => sub { push @{ $_[0] }, (1) x 10_000 },
-    'cuts it off'               => sub { $#{ $_[0] } = 0 },
-    'extends it'                => sub { $#{ $_[0] } = 50_000 },
-    'reverses it'               => sub { @{ $_[0] } = reverse @{ $_[0] } },
-    'assigns to it'             => sub { @{ $_[0] } = ( 1 .. 3 ) },
-    'assigns to its elements'   => sub { $_ = 'new' for @{ $_[0] } },
-    'deletes its elements'      => sub { delete $_[0][$_] for 0 .. $#{ $_[0] } },
-    'puts it into itself'       => sub { push @{ $_[0] }, $_[0]; weaken $_[0][-1] },
-    'ties it'                   => sub { tie @{ $_[0] }, 'Tie::StdArray' },
-    'blesses it'                => sub { bless $_[0], 'Other::Class' },
-    'makes it read-only'        => sub { Internals::SvREADONLY( @{ $_[0] }, 1 ) },
-    'makes elements read-only'  => sub { Internals::SvREADONLY( $_, 1 ) for @{ $_[0] } },
-    'keeps it'                  => sub { our $kept = $_[0] },
-    'keeps elements'            => sub { our @kept = map { \$_ } @{ $_[0] } },
-    'keeps and empties it'      => sub { our $kept = $_[0]; @{ $_[0] } = () },
-    'makes its elements weak'   => sub { ref and weaken $_ for @{ $_[0] } },
+    'empties it'               => sub { @{ $_[0] } = () },
+    'undefines it'             => sub { undef @{ $_[0] } },
+    'takes the first'          => sub { shift @{ $_[0] } },
+    'takes the last'           => sub { pop @{ $_[0] } },
+    'puts one first'           => sub { unshift @{ $_[0] }, 'new' },
+    'adds 10,000'              => sub { push @{ $_[0] }, (1) x 10_000 },
+    'cuts it off'              => sub { $#{ $_[0] } = 0 },
+    'extends it'               => sub { $#{ $_[0] } = 50_000 },
+    'reverses it'              => sub { @{ $_[0] }  = reverse @{ $_[0] } },
+    'assigns to it'            => sub { @{ $_[0] }  = ( 1 .. 3 ) },
+    'assigns to its elements'  => sub { $_          = 'new' for @{ $_[0] } },
+    'deletes its elements'     => sub { delete $_[0][$_] for 0 .. $#{ $_[0] } },
+    'puts it into itself'      => sub { push @{ $_[0] }, $_[0]; weaken $_[0][-1] },
+    'ties it'                  => sub { tie @{ $_[0] },  'Tie::StdArray' },
+    'blesses it'               => sub { bless $_[0],     'Other::Class' },
+    'makes it read-only'       => sub { Internals::SvREADONLY( @{ $_[0] }, 1 ) },
+    'makes elements read-only' => sub { Internals::SvREADONLY( $_,         1 ) for @{ $_[0] } },
+    'keeps it'                 => sub { our $kept = $_[0] },
+    'keeps elements'           => sub {
+        our @kept = map { \$_ } @{ $_[0] };
+    },
+    'keeps and empties it'    => sub { our $kept = $_[0]; @{ $_[0] } = () },
+    'makes its elements weak' => sub { ref and weaken $_ for @{ $_[0] } },
 );
 
 # And to a hash.
 my %to_hash = (
-    'empties it'               => sub { %{ $_[0] } = () },
-    'undefines it'             => sub { undef %{ $_[0] } },
-    'deletes its keys'         => sub { delete $_[0]{$_} for keys %{ $_[0] } },
-    'deletes one'              => sub { delete $_[0]{ ( keys %{ $_[0] } )[-1] // '' } },
-    'adds 10,000'              => sub { $_[0]{"new $_"} = 1 for 1 .. 10_000 },
-    'assigns to it'            => sub { %{ $_[0] } = ( x => 1, y => 2 ) },
-    'assigns to its values'    => sub { $_ = 'new' for values %{ $_[0] } },
-    'iterates over it'         => sub { my ($key) = each %{ $_[0] } },
-    'makes room'               => sub { keys %{ $_[0] } = 4_096 },
-    'puts it into itself'      => sub { $_[0]{self} = $_[0]; weaken $_[0]{self} },
-    'ties it'                  => sub { tie %{ $_[0] }, 'Tie::StdHash' },
-    'blesses it'               => sub { bless $_[0], 'Other::Class' },
-    'restricts it'             => sub { require Hash::Util; Hash::Util::lock_hash( %{ $_[0] } ) },
-    'keeps it'                 => sub { our $kept = $_[0] },
-    'keeps and empties it'     => sub { our $kept = $_[0]; %{ $_[0] } = () },
-    'makes its values weak'    => sub { ref and weaken $_ for values %{ $_[0] } },
+    'empties it'            => sub { %{ $_[0] } = () },
+    'undefines it'          => sub { undef %{ $_[0] } },
+    'deletes its keys'      => sub { delete $_[0]{$_} for keys %{ $_[0] } },
+    'deletes one'           => sub { delete $_[0]{ ( keys %{ $_[0] } )[-1] // '' } },
+    'adds 10,000'           => sub { $_[0]{"new $_"} = 1 for 1 .. 10_000 },
+    'assigns to it'         => sub { %{ $_[0] }      = ( x => 1, y => 2 ) },
+    'assigns to its values' => sub { $_              = 'new' for values %{ $_[0] } },
+    'iterates over it'      => sub { my ($key)       = each %{ $_[0] } },
+    'makes room'            => sub { keys %{ $_[0] } = 4_096 },
+    'puts it into itself'   => sub { $_[0]{self}     = $_[0]; weaken $_[0]{self} },
+    'ties it'               => sub { tie %{ $_[0] }, 'Tie::StdHash' },
+    'blesses it'            => sub { bless $_[0],    'Other::Class' },
+    'restricts it'          => sub { require Hash::Util; Hash::Util::lock_hash( %{ $_[0] } ) },
+    'keeps it'              => sub { our $kept = $_[0] },
+    'keeps and empties it'  => sub { our $kept = $_[0]; %{ $_[0] } = () },
+    'makes its values weak' => sub { ref and weaken $_ for values %{ $_[0] } },
 );
 
 my $nothing = sub { };
@@ -65,7 +67,7 @@ my ( $do, $parent ) = ($nothing);
 # Does it to what it lies in, before and after it is frozen or thawed.
 class 'Intrusive',
   STORABLE_freeze => sub { $do->($parent) if $parent; return ( 'x', $_[0]{around} ) },
-  STORABLE_thaw   => sub { $do->( $_[3] ); return };
+  STORABLE_thaw   => sub { $do->( $_[3] );            return };
 class 'Intrusive::Attach',
   STORABLE_freeze => sub { return 'x' },
   STORABLE_attach => sub { $do->($parent) if ref $parent; return bless {}, $_[0] };
@@ -134,9 +136,18 @@ for my $kind ( sort keys %structures ) {
 
 subtest 'a hook that gives up the object itself' => sub {
     my %last = (
-        'in an array'     => sub { my $array = [ bless [], 'Vanishing' ]; return ( $array, sub { @$array = () } ) },
-        'in a hash'       => sub { my $hash = { a => bless [], 'Vanishing' }; return ( $hash, sub { %$hash = () } ) },
-        'in a reference'  => sub { my $object = bless [], 'Vanishing'; return ( \$object, sub { undef $object } ) },
+        'in an array' => sub {
+            my $array = [ bless [], 'Vanishing' ];
+            return ( $array, sub { @$array = () } );
+        },
+        'in a hash' => sub {
+            my $hash = { a => bless [], 'Vanishing' };
+            return ( $hash, sub { %$hash = () } );
+        },
+        'in a reference' => sub {
+            my $object = bless [], 'Vanishing';
+            return ( \$object, sub { undef $object } );
+        },
     );
     for my $name ( sort keys %last ) {
         for my $function ( \&freeze, \&nfreeze, \&dclone ) {
@@ -173,15 +184,15 @@ subtest 'a hook that gives what goes away' => sub {
 
 subtest 'a hook that changes its own object' => sub {
     my %deeds = (
-        'fills it'      => sub { %{ $_[0] } = ( a => 1 ) },
-        'blesses it'    => sub { bless $_[0], 'Other::Class' },
-        'ties it'       => sub { tie %{ $_[0] }, 'Tie::StdHash' },
-        'replaces $_[0]'=> sub { $_[0] = [] },
-        'keeps it'      => sub { our $kept = $_[0] },
-        'weakens'       => sub { weaken $_[0] },
-        'restricts it'  => sub { require Hash::Util; Hash::Util::lock_hash( %{ $_[0] } ) },
-        'changes all'   => sub { $_ = undef for @_ },
-        'shifts all'    => sub { shift for 1 .. @_; @_ = ( 1 .. 1_000 ) },
+        'fills it'       => sub { %{ $_[0] } = ( a => 1 ) },
+        'blesses it'     => sub { bless $_[0],    'Other::Class' },
+        'ties it'        => sub { tie %{ $_[0] }, 'Tie::StdHash' },
+        'replaces $_[0]' => sub { $_[0]     = [] },
+        'keeps it'       => sub { our $kept = $_[0] },
+        'weakens'        => sub { weaken $_[0] },
+        'restricts it'   => sub { require Hash::Util; Hash::Util::lock_hash( %{ $_[0] } ) },
+        'changes all'    => sub { $_ = undef for @_ },
+        'shifts all'     => sub { shift for 1 .. @_; @_ = ( 1 .. 1_000 ) },
     );
     for my $name ( sort keys %deeds ) {
         for my $hook (qw(STORABLE_freeze STORABLE_thaw)) {
@@ -201,18 +212,25 @@ subtest 'a hook that changes its own object' => sub {
 
 subtest 'a hook that redefines hooks' => sub {
     class 'Redefining',
-      STORABLE_freeze => sub { class 'Redefining', STORABLE_freeze => sub { return 'second' }; return 'first' },
-      STORABLE_thaw   => sub {
+      STORABLE_freeze => sub {
+        class 'Redefining', STORABLE_freeze => sub { return 'second' };
+        return 'first';
+      },
+      STORABLE_thaw => sub {
         undef &Redefining::STORABLE_thaw;
         delete $Redefining::{STORABLE_thaw};
         return;
       };
-    my $image = eval { freeze( [ map { bless [], 'Redefining' } 1 .. 3 ] ) };
+    my $image = eval {
+        freeze( [ map { bless [], 'Redefining' } 1 .. 3 ] );
+    };
     ok $image || $@, 'freeze';
     my $copy = eval { thaw($image) };
     ok $copy || $@, 'thaw';
     class 'Undefining', STORABLE_freeze => sub { undef %Undefining::; return 'x' };
-    ok eval { freeze( [ map { bless [], 'Undefining' } 1 .. 3 ] ) } || $@, 'and whole classes';
+    ok eval {
+        freeze( [ map { bless [], 'Undefining' } 1 .. 3 ] );
+    } || $@, 'and whole classes';
     goes_on('the codec goes on');
 };
 

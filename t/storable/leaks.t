@@ -1,13 +1,11 @@
-# No scalar outlives its freezing or thawing, whatever hooks, ties, code and
-# options do, and wherever they die.
+# No scalar outlives its freezing or thawing, wherever that ends. hook_leaks.t is
+# about hooks.
 
 use strict;
 use warnings;
-no warnings 'recursion';
 use lib 't/lib';
 use Fixture::Watchdog limit => 240;
 use Fixture::Needs 'Test::LeakTrace';
-use Test::LeakTrace;
 use Test::More;
 
 use File::Temp   ();
@@ -15,43 +13,14 @@ use Scalar::Util qw(weaken);
 use Tie::Array;
 use Tie::Hash;
 use Tie::Scalar;
-use Fixture::Storable;
 use Apache::Session::Serialize::Memorycached;
+use Fixture::Leaks;
+use Fixture::Storable;
 
-my $dir = File::Temp->newdir;
 local $SIG{__WARN__} = sub { };
 
-# What is made once and kept (caches of methods, of compiled code) is no leak:
-# each way is gone twice before it is looked at.
-sub tight {
-    my ( $name, $block ) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $way = sub {
-        eval { $block->() };
-        undef $@;
-    };
-    $way->() for 1 .. 2;
-    return no_leaks_ok { $way->() } $name;
-}
-
-sub all_ways {
-    my ( $name, $make ) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    tight "$name: freeze", sub { my $image = freeze( $make->() ) };
-    tight "$name: dclone", sub { my $copy  = dclone( $make->() ) };
-    tight "$name: there and back", sub { my $copy = thaw( nfreeze( $make->() ) ) };
-    return;
-}
-
-# Deeper and deeper: in arrays, hashes and references.
-sub below {
-    my ( $levels, $value ) = @_;
-    for my $level ( 1 .. $levels ) {
-        my $inner = $value;
-        $value = $level % 3 == 0 ? [ 1, $inner, 2 ] : $level % 3 == 1 ? { a => 1, b => $inner, c => [] } : \$inner;
-    }
-    return $value;
-}
+our ( $freeze, $thaw ) = ( sub { return 'x' }, sub { return } );
+class 'Hooked', STORABLE_freeze => sub { $freeze->(@_) }, STORABLE_thaw => sub { $thaw->(@_) };
 
 subtest 'plain data' => sub {
     all_ways 'of every kind', sub {
@@ -60,8 +29,12 @@ subtest 'plain data' => sub {
         weaken( $weak->{self} = $weak );
         return [ 1, 2.5, 'text', "\x{263a}", undef, \'x', { "k\x{263a}" => [] }, $shared, $shared, $weak, !!1, v1.2.3 ];
     };
-    all_ways 'objects', sub { return [ map { bless { n => $_ }, 'Some::Class' } 1 .. 5 ] };
-    all_ways 'what can not be stored', sub { return below( $_, sub { 1 } ) }
+    all_ways 'objects', sub {
+        return [ map { bless { n => $_ }, 'Some::Class' } 1 .. 5 ];
+    };
+    all_ways 'what can not be stored', sub {
+        return below( $_, sub { 1 } );
+      }
       for 0, 1, 10;
     all_ways 'what is too deep', sub {
         local $Storable::recursion_limit = 20;
@@ -75,139 +48,21 @@ subtest 'plain data' => sub {
         local $Storable::canonical = 1;
         my $copy = dclone( { map { $_ => { a => 1 } } 'a' .. 'z', "\x{263a}" } );
     };
-    tight 'arguments that are wrong', sub { eval { freeze(1) }; eval { freeze( [], 1 ) }; eval { thaw('x') }; thaw(undef) };
-};
-
-# Each hook may return or die; a level deeper, with something built already.
-our ( $freeze, $thaw, $attach ) = ( sub { return 'x' }, sub { return } );
-class 'Hooked', STORABLE_freeze => sub { $freeze->(@_) }, STORABLE_thaw => sub { $thaw->(@_) };
-class 'Attached',
-  STORABLE_freeze => sub { return 'x' },
-  STORABLE_attach => sub { $attach->(@_) };
-
-subtest 'hooks' => sub {
-    local $thaw = sub { $_[0]{refs} = [ @_[ 3 .. $#_ ] ]; return };
-    my %returned = (
-        'a string'                 => sub { return 'x' },
-        'references'               => sub { return ( 'x', [1], { a => [2] }, \3 ) },
-        'objects'                  => sub { return ( 'x', bless( {}, 'Some::Class' ), bless( [], 'Attached' ) ) },
-        'nothing'                  => sub { return },
-        'no reference'             => sub { return ( 'x', [1], 'text' ) },
-        'what can not be stored'   => sub { return ( 'x', [1], sub { 1 } ) },
-        'an error'                 => sub { die "in its hook\n" },
-        'an exception'             => sub { die bless { list => [1] }, 'My::Exception' },
-        'an error, with an object' => sub { my $object = bless {}, 'Some::Class'; die [ $object, @_ ] },
-    );
-    local $attach = sub { return bless { attached => 1 }, $_[0] };
-    for my $name ( sort keys %returned ) {
-        local $freeze = $returned{$name};
-        for my $levels ( 0, 1, 7 ) {
-            all_ways "STORABLE_freeze gives $name, $levels levels down", sub {
-                my $object = bless {}, 'Hooked';
-                return below( $levels, [ $object, $object, bless( {}, 'Hooked' ) ] );
-            };
-        }
-    }
-};
-
-subtest 'hooks of thaw' => sub {
-    local $freeze = sub { return ( 'x', [1], { a => bless( {}, 'Some::Class' ) } ) };
-    my %done = (
-        'nothing'            => sub { return },
-        'what it is for'     => sub { $_[0]{$_} = $_[$_] for 1 .. $#_; return },
-        'an error'           => sub { die "in its hook\n" },
-        'an exception'       => sub { die bless { list => [@_] }, 'My::Exception' },
-        'another thaw'       => sub { $_[0]{more} = thaw( freeze( [1] ) ); return },
-        'one that fails'     => sub { $_[0]{more} = thaw('x'); return },
-        'one that is caught' => sub { eval { thaw('x') }; return },
-        'a list'             => sub { return ( 1 .. 10 ) },
-    );
-    for my $name ( sort keys %done ) {
-        local $thaw = $done{$name};
-        for my $levels ( 0, 1, 7 ) {
-            my $image = freeze( below( $levels, [ map { bless {}, 'Hooked' } 1 .. 3 ] ) );
-            tight "STORABLE_thaw does $name, $levels levels down", sub { my $copy = thaw($image) };
-        }
-    }
-    my $only     = bless {}, 'Attached';
-    my %attached = (
-        'an object'      => sub { return bless { a => [1] }, $_[0] },
-        'the same again' => sub { return $only },
-        'undef'          => sub { return undef },
-        'nothing'        => sub { return },
-        'a list'         => sub { return ( 1, bless {}, $_[0] ) },
-        'a plain hash'   => sub { return { a => [1] } },
-        'another class'  => sub { return bless {}, 'Some::Class' },
-        'an error'       => sub { die "in its hook\n" },
-        'an exception'   => sub { die bless { list => [@_] }, 'My::Exception' },
-    );
-    for my $name ( sort keys %attached ) {
-        local $attach = $attached{$name};
-        for my $levels ( 0, 1, 7 ) {
-            my $object = bless [], 'Attached';
-            my $image  = freeze( below( $levels, [ $object, $object, bless {}, 'Attached' ] ) );
-            tight "STORABLE_attach gives $name, $levels levels down", sub { my $copy = thaw($image) };
-        }
-    }
-    class 'OnlyFreeze', STORABLE_freeze => sub { return ( 'x', [1] ) };
-    my $image = freeze( [ 1, bless [], 'OnlyFreeze' ] );
-    tight 'a class without STORABLE_thaw', sub { my $copy = thaw($image) };
-    tight 'hooks that are not called', sub { my $copy = thaw( $image, 0 ) };
-    tight 'classes that are not allowed', sub { my $copy = thaw( $image, classes => ['Other'] ) };
-};
-
-subtest 'hooks inside each other' => sub {
-    class 'Endless', STORABLE_freeze => sub { return freeze( [ $_[0] ] ) };
-    tight 'freeze', sub { freeze( bless [], 'Endless' ) };
-    my $image;
-    class 'Returning', STORABLE_freeze => sub { return 'x' }, STORABLE_thaw => sub { thaw($image); return };
-    $image = freeze( [ bless [], 'Returning' ] );
-    tight 'thaw', sub { thaw($image) };
-    class 'Nested',
-      STORABLE_freeze => sub { return freeze( { %{ $_[0] } } ) },
-      STORABLE_thaw   => sub { %{ $_[0] } = %{ thaw( $_[2] ) }; return };
-    all_ways 'both', sub { return bless { inner => bless { inner => [1] }, 'Nested' }, 'Nested' };
-};
-
-subtest 'hooks that change what they lie in' => sub {
-    my $parent;
-    my %deeds = (
-        'empties it'  => sub { ref $_[0] eq 'HASH' ? %{ $_[0] } = () : ( @{ $_[0] } = () ) },
-        'undefines it'=> sub { ref $_[0] eq 'HASH' ? undef %{ $_[0] } : undef @{ $_[0] } },
-        'fills it'    => sub { ref $_[0] eq 'HASH' ? $_[0]{$_} = [$_] : push @{ $_[0] }, [$_] for 1 .. 100 },
-        'extends it'  => sub { ref $_[0] eq 'HASH' ? keys %{ $_[0] } = 1_000 : ( $#{ $_[0] } = 1_000 ) },
-        'ties it'     => sub { ref $_[0] eq 'HASH' ? tie %{ $_[0] }, 'Tie::StdHash' : tie @{ $_[0] }, 'Tie::StdArray' },
-        'blesses it'  => sub { bless $_[0], 'Other::Class' },
-        'empties it, and dies' => sub { ref $_[0] eq 'HASH' ? %{ $_[0] } = () : ( @{ $_[0] } = () ); die "x\n" },
-        'makes it read-only' => sub { ref $_[0] eq 'HASH' ? Internals::SvREADONLY( %{ $_[0] }, 1 ) : Internals::SvREADONLY( @{ $_[0] }, 1 ) },
-    );
-    for my $kind (qw(array hash)) {
-        my $make = sub {
-            my $object = bless {}, 'Hooked';
-            my $around = $kind eq 'array' ? [ 'before', $object, [1], 'after' ] : { a => 1, b => $object, c => [1], d => 2 };
-            $object->{around} = $around;
-            weaken $object->{around};
-            return $around;
-        };
-        for my $name ( sort keys %deeds ) {
-            local $freeze = sub { $deeds{$name}->( $_[0]{around} ); return ( 'x', $_[0]{around} ) };
-            local $thaw   = sub { return };
-            tight "$kind, STORABLE_freeze $name", sub { my $around = $make->(); my $image = freeze($around) };
-            $freeze = sub { return ( 'x', $_[0]{around} ) };
-            my $image = freeze( my $around = $make->() );
-            $thaw = sub { $deeds{$name}->( $_[3] ); return };
-            tight "$kind, STORABLE_thaw $name", sub { my $copy = thaw($image) };
-        }
-    }
+    tight 'arguments that are wrong', sub {
+        eval { freeze(1) };
+        eval { freeze( [], 1 ) };
+        eval { thaw('x') };
+        thaw(undef);
+    };
 };
 
 subtest 'ties' => sub {
     my %made = (
-        hash    => sub { tie my %hash,   'Tie::StdHash';   $hash{a} = [1];          return \%hash },
-        array   => sub { tie my @array,  'Tie::StdArray';  @array = ( 1, [2] );     return \@array },
-        scalar  => sub { tie my $scalar, 'Tie::StdScalar'; $scalar = [1];           return \$scalar },
-        key     => sub { tie my %hash,   'Tie::StdHash';   $hash{a} = [1];          return \$hash{a} },
-        index   => sub { tie my @array,  'Tie::StdArray';  @array = ( 1, [2] );     return \$array[1] },
+        hash    => sub { tie my %hash,   'Tie::StdHash';   $hash{a} = [1];        return \%hash },
+        array   => sub { tie my @array,  'Tie::StdArray';  @array   = ( 1, [2] ); return \@array },
+        scalar  => sub { tie my $scalar, 'Tie::StdScalar'; $scalar  = [1];        return \$scalar },
+        key     => sub { tie my %hash,   'Tie::StdHash';   $hash{a} = [1];        return \$hash{a} },
+        index   => sub { tie my @array,  'Tie::StdArray';  @array   = ( 1, [2] ); return \$array[1] },
         blessed => sub { tie my %hash,   'Tie::StdHash';   return bless \%hash, 'Some::Class' },
         hooked  => sub { tie my %hash,   'Tie::StdHash';   return bless \%hash, 'Hooked' },
     );
@@ -215,7 +70,7 @@ subtest 'ties' => sub {
     for my $name ( sort keys %made ) {
         all_ways $name, sub { return below( 2, $made{$name}->() ) };
         my $image = freeze( below( 2, $made{$name}->() ) );
-        tight "$name, forbidden", sub { my $copy = thaw( $image, BLESS_OK ) };
+        tight "$name, forbidden",   sub { my $copy = thaw( $image, BLESS_OK ) };
         tight "$name, not allowed", sub { my $copy = thaw( $image, classes => [] ) };
     }
     for my $hook ( 'freeze', 'thaw' ) {
@@ -231,19 +86,22 @@ subtest 'code' => sub {
     local $Storable::Eval    = 1;
     my $function = sub { return 42 };
     my $image    = freeze( [ 1, $function ] );
-    tight 'freeze', sub { my $frozen = freeze( [ 1, $function, $function ] ) };
-    tight 'thaw',   sub { my $copy   = thaw($image) };
+    tight 'freeze',            sub { my $frozen = freeze( [ 1, $function, $function ] ) };
+    tight 'thaw',              sub { my $copy   = thaw($image) };
     tight 'a native function', sub { my $frozen = freeze( [ 1, \&weaken ] ) };
     my $broken = $image =~ s/return 42/retu(n 42/r;
     tight 'a syntax error', sub { my $copy = thaw($broken) };
     my %eval = (
-        'a function'    => sub { my ($source) = @_; return sub { $source } },
-        'an error'      => sub { die "x\n" },
-        'an exception'  => sub { die bless [@_], 'My::Exception' },
-        'no function'   => sub { return [1] },
-        'nothing'       => sub { return },
-        'an error in $@'=> sub { return eval 'die [1]' },
-        'off'           => 0,
+        'a function' => sub {
+            my ($source) = @_;
+            return sub { $source }
+        },
+        'an error'       => sub { die "x\n" },
+        'an exception'   => sub { die bless [@_], 'My::Exception' },
+        'no function'    => sub { return [1] },
+        'nothing'        => sub { return },
+        'an error in $@' => sub { return eval 'die [1]' },
+        'off'            => 0,
     );
     for my $name ( sort keys %eval ) {
         local $Storable::Eval = $eval{$name};
@@ -266,11 +124,17 @@ subtest 'regular expressions' => sub {
 };
 
 subtest 'overloads and modules' => sub {
-    { package Overloaded; use overload '""' => sub { die "x\n" }, '0+' => sub { 1 }; }
-    all_ways 'overloads', sub { return [ map { bless {}, 'Overloaded' } 1, 2 ] };
+    {
+
+        package Overloaded;
+        use overload '""' => sub { die "x\n" }, '0+' => sub { 1 };
+    }
+    all_ways 'overloads', sub {
+        return [ map { bless {}, 'Overloaded' } 1, 2 ];
+    };
     my $absent = renamed( freeze( [ 1, bless {}, 'Overloaded' ] ), Overloaded => 'No::Module' );
     tight 'a module that is not there', sub { my $copy = thaw($absent) };
-    tight 'one that is not allowed', sub { my $copy = thaw( $absent, classes => [qr/^Over/] ) };
+    tight 'one that is not allowed',    sub { my $copy = thaw( $absent, classes => [qr/^Over/] ) };
     local $freeze = sub { return bless {}, 'Overloaded' };
     all_ways 'a string that dies', sub { return [ 1, bless {}, 'Hooked' ] };
 };
@@ -280,10 +144,10 @@ subtest 'damage' => sub {
     local $thaw   = sub { return };
     tie my %tied, 'Tie::StdHash';
     my %images = (
-        data  => nfreeze( [ 1, 'text', { a => [ \'x', undef ] }, bless [], 'Some::Class' ] ),
-        hook  => nfreeze( [ map { bless {}, 'Hooked' } 1, 2 ] ),
-        tie   => nfreeze( [ \%tied, \$tied{a} ] ),
-        regexp => nfreeze( [ qr/a/ix ] ),
+        data   => nfreeze( [ 1, 'text', { a => [ \'x', undef ] }, bless [], 'Some::Class' ] ),
+        hook   => nfreeze( [ map { bless {}, 'Hooked' } 1, 2 ] ),
+        tie    => nfreeze( [ \%tied,                       \$tied{a} ] ),
+        regexp => nfreeze( [qr/a/ix] ),
     );
     for my $name ( sort keys %images ) {
         tight "$name: cut off at each byte", sub {
@@ -303,9 +167,13 @@ subtest 'damage' => sub {
 
 subtest 'files' => sub {
     my $data = { a => [ 1, 2 ] };
+    my $dir  = File::Temp->newdir;
     tight 'store and retrieve', sub { store( $data, "$dir/file" ); my $copy = retrieve("$dir/file") };
-    tight 'lock_store and lock_retrieve', sub { lock_store( $data, "$dir/file" ); my $copy = lock_retrieve("$dir/file") };
-    tight 'what can not be stored', sub { store( [ sub { 1 } ], "$dir/file" ) };
+    tight 'lock_store and lock_retrieve',
+      sub { lock_store( $data, "$dir/file" ); my $copy = lock_retrieve("$dir/file") };
+    tight 'what can not be stored', sub {
+        store( [ sub { 1 } ], "$dir/file" );
+    };
     tight 'what can not be written', sub { store( $data, "$dir/none/file" ) };
     tight 'what can not be read',    sub { my $copy = retrieve("$dir/none") };
     tight 'another file',            sub { my $copy = retrieve($0) };
@@ -320,7 +188,7 @@ subtest 'Apache::Session::Serialize::Memorycached' => sub {
         $unserialize->($session);
     };
     tight 'no session', sub { $unserialize->( { serialized => nfreeze( [1] ) } ) };
-    tight 'damage', sub { $unserialize->( { serialized => 'x', args => { classes => [] } } ) };
+    tight 'damage',     sub { $unserialize->( { serialized => 'x', args => { classes => [] } } ) };
 };
 
 done_testing;

@@ -22,7 +22,7 @@ subtest 'what is exported' => sub {
         is output("use $module; print defined &main::$name ? 1 : 0"), 1, "$name, when nothing is asked for";
     }
     for my $name (@request) {
-        is output("use $module; print defined &main::$name ? 1 : 0"),             0, "$name is not,";
+        is output("use $module; print defined &main::$name ? 1 : 0"),           0, "$name is not,";
         is output("use $module qw($name); print defined &main::$name ? 1 : 0"), 1, 'but on request';
     }
     my $all = join ' && ', map { "defined &main::$_" } @default, @request, qw(BLESS_OK TIE_OK FLAGS_COMPAT);
@@ -37,7 +37,7 @@ subtest 'the constants are those of Storable' => sub {
 
 subtest 'loading' => sub {
     my $works = "print $module\::thaw($module\::freeze([7]))->[0]";
-    is output("use $module; $works"), 7, 'alone';
+    is output("use $module; $works"),                                    7, 'alone';
     is output("use $module; use Apache::Session::Memorycached; $works"), 7, 'before the tie class';
     is output("use Apache::Session::Memorycached; use $module; $works"), 7, 'after it';
     is output("use Storable qw(:DEFAULT thaw); use $module (); print thaw($module\::freeze([7]))->[0]"), 7,
@@ -85,7 +85,12 @@ subtest 'arguments that perl code gives' => sub {
     is_deeply thaw( substr $image, 0 ), $value, 'a part of a string';
     ok $image =~ /\A(.*)\z/s, 'what a pattern matched';
     is_deeply thaw($1), $value, 'is read';
-    { package Tie::Given; sub TIESCALAR { return bless $_[1], $_[0] } sub FETCH { return $_[0]->() } }
+    {
+
+        package Tie::Given;
+        sub TIESCALAR { return bless $_[1], $_[0] }
+        sub FETCH     { return $_[0]->() }
+    }
     tie my $given, 'Tie::Given', sub { $image };
     is_deeply thaw($given), $value, 'a tied image';
     tie my $reference, 'Tie::Given', sub { $value };
@@ -95,7 +100,11 @@ subtest 'arguments that perl code gives' => sub {
     is ref thaw( freeze( bless {}, 'Some::Class' ), $flags ), 'HASH', 'tied flags';
     tie my $dying, 'Tie::Given', sub { die "in its FETCH\n" };
     is error_of { $_->($dying) }, "in its FETCH\n", 'one that dies' for \&freeze, \&nfreeze, \&dclone, \&thaw;
-    { package Text::Image; use overload '""' => sub { return $_[0]{image} }; }
+    {
+
+        package Text::Image;
+        use overload '""' => sub { return $_[0]{image} };
+    }
     is_deeply thaw( bless { image => $image }, 'Text::Image' ), $value, 'an object that is an image';
 };
 
@@ -113,14 +122,14 @@ subtest 'each kind of reference' => sub {
         for my $copy ( thaw( freeze($value) ), thaw( nfreeze($value) ), dclone($value) ) {
             is_deeply $copy, $value, $name;
             is ref $copy, ref $value, 'of its class';
-            isnt $copy, $value, 'is another';
+            isnt $copy,   $value,     'is another';
         }
     }
 };
 
 subtest 'the image' => sub {
     is nfreeze( [1] ), Storable::nfreeze( [1] ), 'in network order is that of Storable';
-    is freeze(  [1] ), Storable::freeze(  [1] ), 'in our own, too';
+    is freeze( [1] ),  Storable::freeze( [1] ),  'in our own, too';
     ok !utf8::is_utf8( nfreeze( ["\x{263a}"] ) ), 'is bytes';
     my $upgraded = nfreeze( ["\xe9"] );
     utf8::upgrade($upgraded);
@@ -144,7 +153,7 @@ subtest 'what is not ours is left alone' => sub {
 };
 
 subtest 'the SYNOPSIS runs as it stands' => sub {
-    for my $name ( $module, 'Apache::Session::Serialize::Memorycached' ) {
+    for my $name ( $module, "${module}::File", 'Apache::Session::Serialize::Memorycached' ) {
         ( my $file = "$name.pm" ) =~ s{::}{/}g;
         ok eval { require $file }, $name or diag $@;
         open my $handle, '<', $INC{$file} or die "$file: $!";

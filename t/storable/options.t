@@ -36,7 +36,7 @@ for my $reader ( sort keys %readers ) {
     my $read = $readers{$reader};
 
     subtest "$reader, classes" => sub {
-        my $image = nfreeze( { user => bless( {}, 'App::User' ), roles => [ bless [], 'App::Role' ] } );
+        my $image   = nfreeze( { user => bless( {}, 'App::User' ), roles => [ bless [], 'App::Role' ] } );
         my %allowed = (
             'any, when not given' => [],
             'any, when undefined' => [ classes => undef ],
@@ -88,7 +88,8 @@ for my $reader ( sort keys %readers ) {
         $value = [$value] for 1 .. 100;
         my $image = freeze($value);
         ok eval { $read->( $image, max_depth => 1_000 ) }, 'within' or diag $@;
-        like error_of { $read->( $image, max_depth => 20 ) }, qr/^Max\. recursion depth with nested structures exceeded at \Q$0\E line/, 'over';
+        like error_of { $read->( $image, max_depth => 20 ) },
+          qr/^Max\. recursion depth with nested structures exceeded at \Q$0\E line/, 'over';
         ok eval { $read->( freeze( [1] ), max_depth => 20 ) }, 'a flat one' or diag $@;
     };
 
@@ -113,18 +114,18 @@ for my $reader ( sort keys %readers ) {
     subtest "$reader, wrong ones" => sub {
         my $image = freeze( [1] );
         my %wrong = (
-            'an unknown option'   => [ [ colour => 1 ],                   qr/\bcolour\b/ ],
-            'one without a value' => [ [ max_depth => 5, 'max_size' ],    qr/\bpairs of options and values\b/ ],
-            'classes: a name'     => [ [ classes => 'App' ], qr/\bclasses\b.*takes a reference to an array/ ],
-            'classes: a hash'     => [ [ classes => {} ],    qr/\bclasses\b.*takes a reference to an array/ ],
-            'classes: of hashes'  => [ [ classes => [ {} ] ], qr/\bclasses\b.*takes a reference to an array/ ],
-            'max_depth: a word'   => [ [ max_depth => 'deep' ], qr/\bmax_depth\b/ ],
-            'max_depth: negative' => [ [ max_depth => -1 ],     qr/\bmax_depth\b/ ],
-            'max_size: a word'    => [ [ max_size => '1k' ],    qr/\bmax_size\b/ ],
+            'an unknown option'   => [ [ colour    => 1 ],             qr/\bcolour\b/ ],
+            'one without a value' => [ [ max_depth => 5, 'max_size' ], qr/\bpairs of options and values\b/ ],
+            'classes: a name'     => [ [ classes   => 'App' ],         qr/\bclasses\b.*takes a reference to an array/ ],
+            'classes: a hash'     => [ [ classes   => {} ],            qr/\bclasses\b.*takes a reference to an array/ ],
+            'classes: of hashes'  => [ [ classes   => [ {} ] ],        qr/\bclasses\b.*takes a reference to an array/ ],
+            'max_depth: a word'   => [ [ max_depth => 'deep' ],        qr/\bmax_depth\b/ ],
+            'max_depth: negative' => [ [ max_depth => -1 ],            qr/\bmax_depth\b/ ],
+            'max_size: a word'    => [ [ max_size  => '1k' ],          qr/\bmax_size\b/ ],
         );
         for my $name ( sort keys %wrong ) {
             my ( $options, $text ) = @{ $wrong{$name} };
-            like error_of { $read->( $image, @$options ) }, $text,             $name;
+            like error_of { $read->( $image, @$options ) }, $text,               $name;
             like error_of { $read->( $image, @$options ) }, qr/ at \Q$0\E line/, 'at our line';
         }
     };
@@ -136,9 +137,10 @@ subtest 'modules are loaded where classes allow it' => sub {
       'one with STORABLE_thaw';
     ok loaded('Late::Hooked'), 'is loaded';
     like error_of { thaw( late('Late::NoHook') ) },
-      qr/^No STORABLE_thaw defined for objects of class Late::NoHook \(even after a "require Late::NoHook;"\) at \Q$0\E line/,
+qr/^No STORABLE_thaw defined for objects of class Late::NoHook \(even after a "require Late::NoHook;"\) at \Q$0\E line/,
       'one without';
-    like error_of { thaw( late('Late::Broken') ) }, qr/^Late::Broken is not to be loaded\nCompilation failed in require/,
+    like error_of { thaw( late('Late::Broken') ) },
+      qr/^Late::Broken is not to be loaded\nCompilation failed in require/,
       'one that can not be loaded: its own words';
     like error_of { thaw( late('Late::Absent') ) }, qr{^Can't locate Late/Absent\.pm in \@INC}, 'one that is not there';
 
@@ -149,8 +151,8 @@ subtest 'modules are loaded where classes allow it' => sub {
 # An image of an object with overloaded operators, whose class is not loaded.
 sub late_overloaded {
     my ($class) = @_;
-    my $here = $class =~ s/Late/Over/r;
-    my $object = bless { n => 5 }, $here;
+    my $here    = $class =~ s/Late/Over/r;
+    my $object  = bless { n => 5 }, $here;
     ## no critic (overload works on the package that it is compiled in)
     eval "package $here; use overload '0+' => sub { 0 }, fallback => 1; 1" or die $@;
     return renamed( freeze( [$object] ), $here => $class );
@@ -158,12 +160,13 @@ sub late_overloaded {
 
 subtest 'modules of overloaded references' => sub {
     my $image = late_overloaded('Late::Number');
-    like error_of { thaw( $image, classes => [] ) }, qr/\bLate::Number is not allowed/, 'are not loaded when not allowed';
+    like error_of { thaw( $image, classes => [] ) }, qr/\bLate::Number is not allowed/,
+      'are not loaded when not allowed';
     ok !loaded('Late::Number'), 'really';
     is thaw($image)->[0] + 1, 6, 'are loaded';
     like error_of { thaw( late_overloaded('Late::Lacking') ) }, qr{^Can't locate Late/Lacking\.pm in \@INC}, 'or not';
     like error_of { thaw( late_overloaded('Late::NoHook') ) },
-      qr/^Cannot restore overloading on HASH\(0x[0-9a-f]+\) \(package Late::NoHook\) \(even after a "require Late::NoHook;"\) at \Q$0\E line/,
+qr/^Cannot restore overloading on HASH\(0x[0-9a-f]+\) \(package Late::NoHook\) \(even after a "require Late::NoHook;"\) at \Q$0\E line/,
       'or have none';
 };
 

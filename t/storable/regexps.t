@@ -14,26 +14,26 @@ use Storable     ();
 use Fixture::Storable;
 
 my %regexps = (
-    'plain'              => qr/a.c/,
-    'empty'              => qr//,
-    'flags i m s x'      => qr/ a . c /imsx,
-    'flag n'             => qr/(a)/n,
-    'flag xx'            => qr/[a b]/xx,
-    'flag p'             => qr/a/p,
-    'flag a'             => qr/\w/a,
-    'flag aa'            => qr/\w/aa,
-    'flag u'             => qr/\w/u,
-    'flag l'             => qr/\w/l,
-    'escapes'            => qr/\x{65e5}\xe9\t/,
-    'Latin-1'            => do { no utf8; qr/\xe9/ },
-    'groups'             => qr/(?<year>\d{4})-(?:(?i:x)|y)/,
-    'slashes'            => qr{a/b\/c},
-    'dollar and at'      => qr/\$a\@b$/,
-    'a line end'         => qr/a
+    'plain'         => qr/a.c/,
+    'empty'         => qr//,
+    'flags i m s x' => qr/ a . c /imsx,
+    'flag n'        => qr/(a)/n,
+    'flag xx'       => qr/[a b]/xx,
+    'flag p'        => qr/a/p,
+    'flag a'        => qr/\w/a,
+    'flag aa'       => qr/\w/aa,
+    'flag u'        => qr/\w/u,
+    'flag l'        => qr/\w/l,
+    'escapes'       => qr/\x{65e5}\xe9\t/,
+    'Latin-1'       => do { no utf8; qr/\xe9/ },
+    'groups'        => qr/(?<year>\d{4})-(?:(?i:x)|y)/,
+    'slashes'       => qr{a/b\/c},
+    'dollar and at' => qr/\$a\@b$/,
+    'a line end'    => qr/a
 b/,
-    'a zero byte'        => qr/a\0b/,
-    'long'               => do { my $long = 'x' x 300; qr/$long/ },
-    'interpolated'       => do { my $inner = qr/b/i; qr/a$inner/ },
+    'a zero byte'  => qr/a\0b/,
+    'long'         => do { my $long  = 'x' x 300; qr/$long/ },
+    'interpolated' => do { my $inner = qr/b/i;    qr/a$inner/ },
 );
 
 my %ways = (
@@ -62,16 +62,16 @@ subtest 'byte for byte as Storable' => sub {
 # The format does not say whether a pattern is text or bytes, and Storable takes it
 # for bytes.
 subtest 'a pattern with characters above 255' => sub {
-    my $image = nfreeze( qr/\w日本/ );
-    ok $image eq Storable::nfreeze( qr/\w日本/ ), 'is stored as Storable does';
+    my $image = nfreeze(qr/\w日本/);
+    ok $image eq Storable::nfreeze(qr/\w日本/), 'is stored as Storable does';
     is_deeply [ regexp_pattern( thaw($image) ) ], [ regexp_pattern( Storable::thaw($image) ) ], 'and read likewise';
 };
 
 subtest 'it matches' => sub {
     my $copy = dclone( \%regexps );
-    like 'xabcx', $copy->{plain},         'a letter';
+    like 'xabcx',          $copy->{plain},           'a letter';
     like 'A' . "\n" . 'C', $copy->{'flags i m s x'}, 'by its flags';
-    like "\x{65e5}\xe9\t", $copy->{escapes}, 'escapes';
+    like "\x{65e5}\xe9\t", $copy->{escapes},         'escapes';
     ok '2024-X' =~ $copy->{groups}, 'groups';
     is $+{year}, 2024, 'by name';
     unlike 'b', $copy->{plain}, 'or not';
@@ -85,7 +85,7 @@ subtest 'shared, blessed, in a scalar' => sub {
     is ref $blessed, 'My::Regexp', 'another class';
     ok is_regexp($blessed), 'is a regexp still';
     ok 'A' =~ $blessed,     'and matches';
-    my $plain = ${ qr/b/ };
+    my $plain = ${qr/b/};
     my $read  = dclone( [ \$plain ] );
     like 'abc', ${ $read->[0] }, 'one that no reference leads to';
 };
@@ -106,18 +106,18 @@ subtest 'what is wrong' => sub {
         return substr( nfreeze( \1 ), 0, 2 ) . "\x20\x00" . pack 'C/a C/a', $pattern, $flags;
     };
     ok is_regexp( thaw( $regexp->( 'a', 'i' ) ) ), 'a right one';
-    like error_of { thaw( $regexp->( 'a', 'q' ) ) },            qr/^regexp flags invalid\b/,  'a flag that is none';
-    like error_of { thaw( $regexp->( 'a', 'i;die' ) ) },        qr/^regexp flags invalid\b/,  'code instead of flags';
-    like error_of { thaw( $regexp->( 'a', "i\n" ) ) },          qr/^regexp flags invalid\b/,  'a line end after them';
-    like error_of { thaw( $regexp->( '(', '' ) ) },             qr/^Unmatched \(/,            'a pattern that is none';
-    like error_of { thaw( $regexp->( '(?{ die })', '' ) ) },    qr/^Eval-group not allowed/,  'code in the pattern';
-    like error_of { thaw( $regexp->( '(??{ die })', '' ) ) },   qr/^Eval-group not allowed/,  'or instead of one';
+    like error_of { thaw( $regexp->( 'a',          'q' ) ) },     qr/^regexp flags invalid\b/, 'a flag that is none';
+    like error_of { thaw( $regexp->( 'a',          'i;die' ) ) }, qr/^regexp flags invalid\b/, 'code instead of flags';
+    like error_of { thaw( $regexp->( 'a',          "i\n" ) ) },   qr/^regexp flags invalid\b/, 'a line end after them';
+    like error_of { thaw( $regexp->( '(',          '' ) ) },      qr/^Unmatched \(/,           'a pattern that is none';
+    like error_of { thaw( $regexp->( '(?{ die })', '' ) ) },      qr/^Eval-group not allowed/, 'code in the pattern';
+    like error_of { thaw( $regexp->( '(??{ die })', '' ) ) },     qr/^Eval-group not allowed/, 'or instead of one';
     is_deeply [ regexp_pattern( thaw( $regexp->( '@{[ die ]}$x', '' ) ) ) ], [ '@{[ die ]}$x', '' ],
       'a pattern is not interpolated';
 };
 
 subtest 'classes and flags' => sub {
-    my $image = freeze( [ qr/a/ ] );
+    my $image = freeze( [qr/a/] );
     like error_of { thaw( $image, classes => [] ) }, qr/\bRegexp\b.*not allowed/, 'a regexp is of the class Regexp';
     ok is_regexp( thaw( $image, classes => ['Regexp'] )->[0] ), 'which can be allowed';
 };

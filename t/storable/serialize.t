@@ -60,7 +60,7 @@ sub loaded {
 
 subtest 'the two functions' => sub {
     ok serialized( \%content ) eq Storable::nfreeze( \%content ), 'serialize is nfreeze';
-    is_deeply unserialized( serialized( \%content ) ), \%content, 'unserialize is thaw';
+    is_deeply unserialized( serialized( \%content ) ),        \%content, 'unserialize is thaw';
     is_deeply unserialized( Storable::nfreeze( \%content ) ), \%content, 'of what Storable froze';
     is_deeply unserialized( Storable::freeze( \%content ) ),  \%content, 'in whatever order';
 };
@@ -78,9 +78,11 @@ subtest 'sessions in files' => sub {
     my $id = stored( $by{Memorycached}, %content );
     like error_of { loaded( { %{ $by{Memorycached} }, classes => [] }, $id ) },
       qr/\bclass App::User is not allowed by classes at \Q$0\E line/, 'classes is an argument of the session';
-    is ref loaded( { %{ $by{Memorycached} }, classes => ['App::User'] }, $id )->{object}, 'App::User', 'which may allow';
-    like error_of { loaded( { %{ $by{Memorycached} }, max_size => 10 }, $id ) }, qr/\b10\b/,      'as is max_size';
-    like error_of { loaded( { %{ $by{Memorycached} }, max_depth => 2 }, $id ) }, qr/^Max\. recursion depth/, 'and max_depth';
+    is ref loaded( { %{ $by{Memorycached} }, classes => ['App::User'] }, $id )->{object}, 'App::User',
+      'which may allow';
+    like error_of { loaded( { %{ $by{Memorycached} }, max_size => 10 }, $id ) }, qr/\b10\b/, 'as is max_size';
+    like error_of { loaded( { %{ $by{Memorycached} }, max_depth => 2 }, $id ) }, qr/^Max\. recursion depth/,
+      'and max_depth';
 
     my $bad = stored( $by{Memorycached}, a => 1 );
     open my $file, '>', "$dir/$bad" or die $!;
@@ -98,7 +100,8 @@ on_each_backend {
         for my $writer ( sort keys %by ) {
             for my $reader ( sort keys %by ) {
                 my $id = stored( $by{$writer}, %content );
-                is_deeply loaded( $by{$reader}, $id ), { %content, _session_id => $id }, "$writer writes, $reader reads";
+                is_deeply loaded( $by{$reader}, $id ), { %content, _session_id => $id },
+                  "$writer writes, $reader reads";
             }
         }
         my $id = stored( $by{Memorycached}, %content );
@@ -121,10 +124,10 @@ on_each_backend {
 
 subtest 'what is no session' => sub {
     my $text = qr/^Session could not be unserialized at \Q$0\E line/;
-    like error_of { unserialized(undef) }, $text, 'nothing';
+    like error_of { unserialized(undef) },                            $text, 'nothing';
     like error_of { unserialized( Fixture::Storable::nfreeze($_) ) }, $text, 'a frozen ' . ref $_ for [1], \'text', \\1;
-    like error_of { unserialized('text') }, qr/ at /, 'other bytes';
-    like error_of { serialized($_) }, qr/^not a reference at /, $_ // 'undef' for undef, 'text';
+    like error_of { unserialized('text') },                           qr/ at /, 'other bytes';
+    like error_of { serialized($_) }, qr/^not a reference at /,                 $_ // 'undef' for undef, 'text';
 };
 
 subtest 'what fails leaves the session as it is' => sub {

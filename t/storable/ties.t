@@ -8,15 +8,15 @@ use Fixture::Watchdog limit => 60;
 use Test::More;
 
 use Scalar::Util qw(refaddr reftype);
-use Storable ();
+use Storable     ();
 use Tie::Array;
 use Tie::Hash;
 use Tie::Scalar;
 use Fixture::Storable;
 
-sub tied_hash   { tie my %hash,   'Tie::StdHash';               %hash   = @_; return \%hash }
-sub tied_array  { tie my @array,  'Tie::StdArray';              @array  = @_; return \@array }
-sub tied_scalar { tie my $scalar, 'Tie::StdScalar', @_;         return \$scalar }
+sub tied_hash   { tie my %hash,   'Tie::StdHash';  %hash  = @_; return \%hash }
+sub tied_array  { tie my @array,  'Tie::StdArray'; @array = @_; return \@array }
+sub tied_scalar { tie my $scalar, 'Tie::StdScalar', @_; return \$scalar }
 
 sub tied_to {
     my ($reference) = @_;
@@ -26,11 +26,11 @@ sub tied_to {
 
 # Every way there and back, Storable's in between.
 my %ways = (
-    'freeze, thaw'               => sub { thaw( freeze( $_[0] ) ) },
-    'nfreeze, thaw'              => sub { thaw( nfreeze( $_[0] ) ) },
-    'dclone'                     => sub { dclone( $_[0] ) },
-    'ours, read by Storable'     => sub { Storable::thaw( nfreeze( $_[0] ) ) },
-    'Storable\'s, read by us'    => sub { thaw( Storable::nfreeze( $_[0] ) ) },
+    'freeze, thaw'            => sub { thaw( freeze( $_[0] ) ) },
+    'nfreeze, thaw'           => sub { thaw( nfreeze( $_[0] ) ) },
+    'dclone'                  => sub { dclone( $_[0] ) },
+    'ours, read by Storable'  => sub { Storable::thaw( nfreeze( $_[0] ) ) },
+    'Storable\'s, read by us' => sub { thaw( Storable::nfreeze( $_[0] ) ) },
 );
 
 for my $way ( sort keys %ways ) {
@@ -49,18 +49,19 @@ for my $way ( sort keys %ways ) {
 
         my $scalar = $ways{$way}->( tied_scalar('text') );
         is ref tied_to($scalar), 'Tie::StdScalar', 'a scalar is tied';
-        is $$scalar, 'text', 'to the same';
+        is $$scalar,             'text',           'to the same';
         $$scalar = 'new';
         is ${ tied_to($scalar) }, 'new', 'and works';
 
-        my $data = { list => [ tied_hash( a => 1 ), \my $x, tied_scalar('y') ], hash => tied_array( tied_hash( z => 26 ) ) };
+        my $data =
+          { list => [ tied_hash( a => 1 ), \my $x, tied_scalar('y') ], hash => tied_array( tied_hash( z => 26 ) ) };
         my $copy = $ways{$way}->($data);
         is_deeply $copy, $data, 'in one another';
         is ref tied_to( $copy->{hash}[0] ), 'Tie::StdHash', 'still tied';
 
         my $shared = tied_hash( a => 1 );
         $copy = $ways{$way}->( [ $shared, $shared, tied_to($shared) ] );
-        is refaddr $copy->[0], refaddr $copy->[1], 'a shared one is one';
+        is refaddr $copy->[0],            refaddr $copy->[1], 'a shared one is one';
         is refaddr tied_to( $copy->[0] ), refaddr $copy->[2], 'as is what it is tied to';
 
         my $blessed = $ways{$way}->( bless tied_hash( a => 1 ), 'Blessed' );
@@ -102,15 +103,17 @@ subtest 'no method is called' => sub {
     for my $method (qw(FETCH STORE FETCHSIZE FIRSTKEY NEXTKEY CLEAR DELETE EXTEND STORESIZE SCALAR)) {
         class 'Counting', $method => sub { push @called, $method; die "$method\n" };
     }
-    class 'Counting', map { $_ => sub { return bless {}, shift } } qw(TIEHASH TIEARRAY TIESCALAR);
-    tie my %hash,  'Counting';
-    tie my @array, 'Counting';
+    class 'Counting', map {
+        $_ => sub { return bless {}, shift }
+    } qw(TIEHASH TIEARRAY TIESCALAR);
+    tie my %hash,   'Counting';
+    tie my @array,  'Counting';
     tie my $scalar, 'Counting';
     my $copy = dclone( thaw( freeze( [ \%hash, \@array, \$scalar ] ) ) );
     is_deeply \@called, [], 'by freeze, thaw and dclone';
-    is error_of { my $value = $copy->[0]{a} },    "FETCH\n",     'a hash that is used does call';
+    is error_of { my $value = $copy->[0]{a} },   "FETCH\n",     'a hash that is used does call';
     is error_of { my $value = @{ $copy->[1] } }, "FETCHSIZE\n", 'and an array';
-    is error_of { my $value = ${ $copy->[2] } },  "FETCH\n",     'and a scalar';
+    is error_of { my $value = ${ $copy->[2] } }, "FETCH\n",     'and a scalar';
 };
 
 subtest 'what it is tied to may have hooks' => sub {
@@ -118,7 +121,7 @@ subtest 'what it is tied to may have hooks' => sub {
     @Tie::Hooked::ISA = ('Tie::StdHash');
     class 'Tie::Hooked',
       STORABLE_freeze => sub { return join ',', sort keys %{ $_[0] } },
-      STORABLE_thaw   => sub { $_[0]{$_} = 1 for split /,/, $_[2]; return };
+      STORABLE_thaw => sub { $_[0]{$_} = 1 for split /,/, $_[2]; return };
     tie my %hash, 'Tie::Hooked', 'a';
     $hash{b} = 1;
     is_deeply dclone( \%hash ), { a => 1, b => 1 }, 'they are called';
@@ -157,7 +160,8 @@ subtest 'tying can be forbidden' => sub {
     );
     for my $name ( sort keys %values ) {
         my $image = freeze( [ $values{$name} ] );
-        like error_of { thaw( $image, BLESS_OK ) }, qr/^Tying is disabled\. at \Q$0\E line|^Tying is disabled at \Q$0\E line/,
+        like error_of { thaw( $image, BLESS_OK ) },
+          qr/^Tying is disabled\. at \Q$0\E line|^Tying is disabled at \Q$0\E line/,
           $name;
         local $Storable::flags = BLESS_OK;
         like error_of { thaw($image) }, qr/^Tying is disabled/, 'by $Storable::flags, too';

@@ -18,7 +18,9 @@ sub nested {
 }
 
 subtest '$canonical' => sub {
-    my %hash = map { ( $_ => 1, "key $_" => { map { $_ => 1 } 'a' .. 'h' } ) } 1 .. 100, 'é', '日本', "\xff";
+    my %hash = map {
+        ( $_ => 1, "key $_" => { map { $_ => 1 } 'a' .. 'h' } )
+    } 1 .. 100, 'é', '日本', "\xff";
     my @same = ( \%hash, {%hash}, { reverse( reverse %hash ) } );
     keys %{ $same[1] } = 4_096;
     local $Storable::canonical = 1;
@@ -65,7 +67,7 @@ subtest '$flags' => sub {
         is ref $plain,         'HASH',  "\$flags is $flags: not";
         is ref $plain->{list}, 'ARRAY', 'at any depth';
         is_deeply [ @{ $plain->{list} } ], [ 1, 2 ], 'all is there';
-        is ref thaw( $image, FLAGS_COMPAT ), 'Outer', 'an argument has the last word';
+        is ref thaw( $image, FLAGS_COMPAT ),      'Outer', 'an argument has the last word';
         is ref thaw( $image, flags => BLESS_OK ), 'Outer', 'by its name, too';
         is ref dclone($object), 'Outer', 'dclone does as ever';
     }
@@ -75,9 +77,9 @@ subtest '$flags' => sub {
     class 'Flagged', STORABLE_freeze => sub { return 'x' }, STORABLE_thaw => sub { $called++ };
     my $hooked = freeze( [ bless( {}, 'Flagged' ), 'after' ] );
     my $plain  = thaw( $hooked, 0 );
-    is ref $plain->[0], 'HASH', 'an object with hooks is not blessed';
-    is $plain->[1], 'after', 'what follows it is read';
-    is $called, 0, 'and no hook is called';
+    is ref $plain->[0], 'HASH',  'an object with hooks is not blessed';
+    is $plain->[1],     'after', 'what follows it is read';
+    is $called,         0,       'and no hook is called';
 
     my $late = renamed( freeze( [ hooked_elsewhere() ] ), 'Here::Hooked' => 'Late::Hooked' );
     is_deeply thaw( $late, 0 ), [ {} ], 'nor';
@@ -119,7 +121,10 @@ subtest 'limits on depth' => sub {
         for my $kind ( 'array', $limits->[0] > 0 && $limits->[1] > 0 ? 'hash' : () ) {
             my @accepted = map {
                 my $function = $_;
-                scalar grep { my $value = nested( $_, $kind ); eval { $function->($value) } } 1 .. 40
+                scalar grep {
+                    my $value = nested( $_, $kind );
+                    eval { $function->($value) }
+                } 1 .. 40
             } \&freeze, \&Storable::freeze;
             is $accepted[0], $accepted[1], "@$limits: ${kind}s as deep as with Storable";
         }
@@ -142,7 +147,7 @@ subtest '$accept_future_minor' => sub {
       qr/^Storable binary image v3\.0 more recent than I am \(v2\.[0-9]+\) at \Q$0\E line/, 'a later major one is not';
     my $unknown = $future->( substr( nfreeze( \1 ), 0, 2 ) . "\x60", 2, 200 );
     like error_of { thaw($unknown) },
-      qr/^Storable binary image v2\.200 contains data of type 96\. This Storable is v2\.[0-9]+ and can only handle data types up to [0-9]+/,
+qr/^Storable binary image v2\.200 contains data of type 96\. This Storable is v2\.[0-9]+ and can only handle data types up to [0-9]+/,
       'what it holds must be known';
     local $Storable::accept_future_minor = 0;
     like error_of { thaw( $future->( $image, 2, 200 ) ) },

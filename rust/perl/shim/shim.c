@@ -9,14 +9,15 @@ XS_INTERNAL(mc_method)
     dXSARGS;
     mc_outcome outcome = { MC_VALUE, NULL, NULL };
     SV *args[MC_MAX_ARGS];
-    I32 given = items < MC_MAX_ARGS ? items : MC_MAX_ARGS;
     I32 i;
     dSAVE_ERRNO; /* $! is the caller's; what goes wrong here is told in words */
 
+    if (items > MC_MAX_ARGS)
+        croak("too many arguments");
     /* Copied, for a callback may move the stack. */
-    for (i = 0; i < given; i++)
+    for (i = 0; i < items; i++)
         args[i] = ST(i);
-    DPTR2FPTR(mc_body, XSANY.any_dptr)(aTHX_ args, given, &outcome);
+    DPTR2FPTR(mc_body, XSANY.any_dptr)(aTHX_ args, items, &outcome);
 
     if (outcome.warnings) {
         SSize_t n;

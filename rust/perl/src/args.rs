@@ -70,8 +70,10 @@ pub(crate) struct Options {
     pub(crate) principal: Option<String>,
     pub(crate) id_length: usize,
     pub(crate) update_only: bool,
-    /// The session is locked from the time it is opened.
+    /// The session is to be locked from the time it is opened.
     pub(crate) transaction: bool,
+    /// By a lock manager, which may be another's, and not by ourselves.
+    pub(crate) has_lock_manager: bool,
     pub(crate) missing: Missing,
     pub(crate) on_error: OnError,
 }
@@ -90,6 +92,7 @@ impl Options {
             id_length: 32,
             update_only: false,
             transaction: false,
+            has_lock_manager: caller == Caller::Foreign,
             missing: if caller == Caller::Tie { Missing::Empty } else { Missing::Die },
             on_error: OnError::Die,
         };

@@ -37,7 +37,9 @@ pub(crate) fn thaw(call: &mut Call<'_>) -> Result<Return> {
         return Ok(Return::Value(call.perl.undef()));
     }
     thawed(call, image, |bytes| match Header::is_file(bytes) {
-        true => Err(Error::text("not a Storable value at byte 0: expected a frozen value, found the contents of a file")),
+        true => {
+            Err(Error::text("not a Storable value at byte 0: expected a frozen value, found the contents of a file"))
+        }
         false => Ok(()),
     })
 }
@@ -109,7 +111,8 @@ fn not_a_reference() -> Error {
 
 fn how(perl: Perl, format: Options) -> Result<Freeze> {
     let max_depth = recursion_limit(perl, Variable::RecursionLimit).unwrap_or(Limits::default().max_depth);
-    let max_hash_depth = recursion_limit(perl, Variable::RecursionLimitHash).map_or(max_depth, |limit| limit.min(max_depth));
+    let max_hash_depth =
+        recursion_limit(perl, Variable::RecursionLimitHash).map_or(max_depth, |limit| limit.min(max_depth));
     let canonical = Variable::Canonical.get(perl).is_true(perl)?;
     Ok(Freeze { format, canonical, max_depth, max_hash_depth, code: true, cloning: false })
 }
@@ -185,7 +188,11 @@ fn options(call: &Call<'_>) -> Result<(Classes, i64, Limits)> {
             "classes" => classes = Classes::from_argument(perl, value)?,
             "max_depth" => limits.max_depth = count(perl, "max_depth", value)?,
             "max_size" => limits.max_size = count(perl, "max_size", value)?,
-            _ => return Err(Error::text(format!("unknown option {name}: there are flags, classes, max_depth and max_size"))),
+            _ => {
+                return Err(Error::text(format!(
+                    "unknown option {name}: there are flags, classes, max_depth and max_size"
+                )));
+            }
         }
     }
     let flags = if flags.is_defined() { number(perl, "flags", flags)? } else { BLESS_OK | TIE_OK };
@@ -213,31 +220,53 @@ fn with_image_bytes<T>(perl: Perl, image: Scalar, work: impl FnOnce(&[u8]) -> Re
 }
 
 fn revive(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
-    let header = Header::parse(bytes).map_err(|error| match (error.is_version(), bytes) {
-        (true, [version, minor, ..]) => too_new(version >> 1, *minor),
-        _ => error.into(),
-    })?;
-    refuse_future(perl, &header)?;
+    // Frozen by Storable 0.7 or later, and none that is not known yet: nearly all are.
+    let header = match bytes {
+        [4 | 5, 0..=MINOR, ..] => None,
+        _ => Some(header(perl, bytes)?),
+    };
     let value = thaw::thaw(perl, bytes, how).map_err(|error| match error {
         Error::Storable(error) if error.is_limit() && bytes.len() <= how.limits.max_size => Error::text(TOO_DEEP),
+        Error::Storable(error) if error.is_unsupported() => unknown_tag(bytes, error),
         error => error,
     })?;
     // Before 0.6, a reference to an object was stored as such.
-    let is_reference = header.major == 0 && value.scalar().target().is_some_and(Scalar::is_object);
+    let is_reference = header.is_some_and(|header| header.major == 0) && value.scalar().target().is_some_and(Scalar::is_object);
     Ok(if is_reference { value } else { perl.reference_to(value) })
 }
 
-/// Images of a later minor version are read unless `$Storable::accept_future_minor` forbids it.
-fn refuse_future(perl: Perl, header: &Header) -> Result<()> {
-    if header.minor <= MINOR {
-        return Ok(());
-    }
+/// The header of an image. Images of a later minor version are read unless `$Storable::accept_future_minor` forbids it.
+#[cold]
+fn header(perl: Perl, bytes: &[u8]) -> Result<Header> {
+    let header = Header::parse(bytes).map_err(|error| {
+        let found = if error.is_version() { error.offset().and_then(|at| bytes.get(at..at + 2)) } else { None };
+        match found {
+            Some([version, minor]) => too_new(version >> 1, *minor),
+            _ => error.into(),
+        }
+    })?;
     let accept = Variable::AcceptFutureMinor.get(perl);
-    if !accept.is_defined() || accept.is_true(perl)? {
-        return Ok(());
+    if header.minor > MINOR && accept.is_defined() && !accept.is_true(perl)? {
+        return Err(too_new(header.major, header.minor));
     }
-    Err(too_new(header.major, header.minor))
+    Ok(header)
 }
+
+/// Storable's words for a tag that an image of a later minor version holds.
+#[cold]
+fn unknown_tag(bytes: &[u8], error: storable::Error) -> Error {
+    match (bytes, error.offset().and_then(|at| bytes.get(at))) {
+        ([version, minor, ..], Some(tag)) if *minor > MINOR => Error::text(format!(
+            "Storable binary image v{}.{minor} contains data of type {tag}. This Storable is v2.{MINOR} and can only handle \
+             data types up to {LAST_TAG}",
+            version >> 1
+        )),
+        _ => error.into(),
+    }
+}
+
+/// The largest tag that is known.
+const LAST_TAG: u8 = 35;
 
 /// The newest minor version whose tags are known.
 const MINOR: u8 = 12;

@@ -23,7 +23,6 @@ use storable::{HashFlags, Options, Order, Output, RefKind, Writer, number_text};
 
 use self::hook::Taken;
 use self::pairs::{Pairs, Style, Waiting};
-use self::rare::Tied;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -110,8 +109,20 @@ impl Hasher for AddressHasher {
 
 /// An open container.
 enum Frame {
-    Array { array: *mut AV, next: usize, len: usize, depth: usize, held: bool },
-    Hash { pairs: Pairs, waiting: Option<Waiting>, style: Style, depth: usize, held: bool },
+    Array {
+        array: *mut AV,
+        next: usize,
+        len: usize,
+        depth: usize,
+        held: bool,
+    },
+    Hash {
+        pairs: Pairs,
+        waiting: Option<Waiting>,
+        style: Style,
+        depth: usize,
+        held: bool,
+    },
     /// An object that its hook took apart.
     Hook(Box<Taken>),
     /// The key of an element of a tied hash, after the object behind that.
@@ -162,6 +173,11 @@ struct Walk<O> {
     placeholder: *mut SV,
 }
 
+#[cold]
+fn too_deep() -> Error {
+    Error::text(TOO_DEEP)
+}
+
 impl<O: Output> Walk<O> {
     fn run(&mut self) -> Result<()> {
         let mut next = Some((self.root, 0));
@@ -175,6 +191,7 @@ impl<O: Output> Walk<O> {
         Ok(())
     }
 
+    #[inline(always)]
     fn step(&mut self) -> Result<Option<(*mut SV, usize)>> {
         loop {
             match self.step_common()? {
@@ -190,7 +207,7 @@ impl<O: Output> Walk<O> {
 
     /// The next value in the open containers, innermost first, that needs more than to be copied; closes those that
     /// are done.
-    #[inline]
+    #[inline(always)]
     fn step_common(&mut self) -> Result<Next> {
         let Walk { frames, writer, how, undef, careful, .. } = self;
         let plain = !how.format.booleans && !*careful;
@@ -226,7 +243,7 @@ impl<O: Output> Walk<O> {
                 }
                 _ => return Ok(Next::Rare),
             }
-            frames.pop();
+            frames.truncate(frames.len() - 1);
         }
         Ok(Next::End)
     }
@@ -257,25 +274,11 @@ impl<O: Output> Walk<O> {
                 self.bless(class)?;
             }
             let kind = flags & sys::SVTYPEMASK;
-            if kind >= svtype::SVt_PVMG as u32 && flags & sys::SVs_RMG != 0 {
-                // SAFETY: as above.
-                match unsafe { Tied::find(sv, kind) } {
-                    None => {}
-                    Some(Tied::Variable(shape, object)) => {
-                        self.writer.tied(shape);
-                        sv = self.behind(object);
-                        depth += 1;
-                        self.check_depth(depth, self.how.max_depth)?;
-                        continue;
-                    }
-                    Some(Tied::Element(object, place)) => {
-                        depth += 1;
-                        self.check_depth(depth, self.how.max_depth)?;
-                        self.open_element(place, depth);
-                        sv = object;
-                        continue;
-                    }
-                }
+            if flags & sys::SVs_RMG != 0
+                && let Some(object) = self.open_tied(sv, kind, depth + 1)?
+            {
+                (sv, depth) = (object, depth + 1);
+                continue;
             }
             if kind < svtype::SVt_PVAV as u32 && flags & sys::SVf_ROK != 0 && kind != svtype::SVt_REGEXP as u32 {
                 depth += 1;
@@ -438,7 +441,9 @@ impl<O: Output> Walk<O> {
         // SAFETY: alive, held by the graph.
         let len = unsafe { crate::array::Array::from_raw(array) }.len();
         self.writer.array(len);
-        self.frames.push(Frame::Array { array, next: 0, len, depth, held: false });
+        if len > 0 {
+            self.frames.push(Frame::Array { array, next: 0, len, depth, held: false });
+        }
         Ok(())
     }
 
@@ -466,6 +471,9 @@ impl<O: Output> Walk<O> {
                 self.writer.flag_hash(len, HashFlags { flagged, restricted });
             } else {
                 self.writer.hash(hash.visible(self.perl));
+            }
+            if hash.len() == 0 {
+                return Ok(());
             }
             let plain = !self.how.format.booleans && !self.careful;
             let style = Style { flagged, restricted, placeholder: self.placeholder, plain };
@@ -513,9 +521,10 @@ impl<O: Output> Walk<O> {
         Ok(self.classes[at].overloaded)
     }
 
+    #[inline(always)]
     fn check_depth(&self, depth: usize, limit: usize) -> Result<()> {
         match depth > limit {
-            true => Err(Error::text(TOO_DEEP)),
+            true => Err(too_deep()),
             false => Ok(()),
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     /// What was read together with the lock, for whoever asks next: a session, or none.
     ahead: Option<Option<Loaded>>,
     merged: Merged,
+    /// Why this transaction can't be saved any more: its lock is lost, or was not respected.
+    lost: Option<String>,
 }
 
 /// What a save found changed by other requests.
@@ -90,6 +92,7 @@ impl Session {
             lock_is_elsewhere: false,
             ahead: None,
             merged: Merged::default(),
+            lost: None,
         }
     }
 
@@ -134,6 +137,7 @@ impl Session {
         };
         self.id = Some(id.clone());
         self.cleared = false;
+        self.lost = None;
         match loaded {
             None => self.known = Known::Failed,
             Some(None) => self.known = Known::Missing,
@@ -184,7 +188,9 @@ impl Session {
         match self.with_store(perl, |store, _, wait| store.unlock(&mut lock, wait)) {
             Err(Error::Session(error)) => {
                 let (id, seconds) = (lock.id(), self.options.config.lock_ttl);
-                warnings.push(format!("session {id}: its lock lasts for up to {seconds} s, it can't be given back: {error}"));
+                warnings.push(format!(
+                    "session {id}: its lock lasts for up to {seconds} s, it can't be given back: {error}"
+                ));
                 Ok(())
             }
             released => released,
@@ -202,6 +208,11 @@ impl Session {
         }
     }
 
+    /// Whether there is a lock, also if another process has it.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Whether this process and thread have the lock.
     pub(crate) fn holds_lock(&self) -> bool {
         self.lock.as_ref().is_some_and(Lock::is_held)
@@ -210,6 +221,17 @@ impl Session {
     /// Whether the process or the thread that this one was made from has it.
     pub(crate) fn is_locked_elsewhere(&self) -> bool {
         self.lock_is_elsewhere || self.lock.as_ref().is_some_and(|lock| !lock.is_own())
+    }
+
+    /// Whether the session may be saved under its lock only.
+    fn is_in_transaction(&self) -> bool {
+        let is_locked = self.lock.is_some() || self.lock_is_elsewhere || self.lost.is_some();
+        self.options.transaction && (is_locked || !self.options.has_lock_manager)
+    }
+
+    /// Whether a save has failed in a way that no further one can mend.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// The lock of this session, to work under.
@@ -284,7 +306,7 @@ impl Session {
         end: End,
         warnings: &mut Vec<String>,
     ) -> Result<()> {
-        let lock = end == End::Keep && self.options.transaction && !self.holds_lock();
+        let lock = end == End::Keep && self.is_in_transaction() && !self.holds_lock();
         if self.store_new(perl, id, body, principal, lock, warnings)?.is_none() {
             self.known = Known::Failed;
             self.id = Some(id.clone());
@@ -308,7 +330,7 @@ impl Session {
             return self.insert(perl, id, body, principal, end, warnings);
         }
         body.whole = self.cleared;
-        let saved = if self.options.transaction {
+        let saved = if self.is_in_transaction() {
             self.save_locked(perl, id, body, principal, end)
         } else {
             self.with_store(perl, |store, base, wait| store.save(id, base.filter(|_| same_id), body, principal, wait))
@@ -343,6 +365,9 @@ impl Session {
         principal: Option<&Principal>,
         end: End,
     ) -> Result<Saved> {
+        if let Some(lost) = &self.lost {
+            return Err(Error::text(lost.clone()));
+        }
         if self.lock_is_elsewhere {
             let text = "is locked by the thread that this one was made from; nothing is saved";
             return Err(Error::text(text).in_session(id));
@@ -358,7 +383,13 @@ impl Session {
         let saved = self.with_store(perl, |store, base, wait| {
             store.save_locked(&mut lock, base.filter(|_| same_id), body, principal, end, wait)
         });
-        if !lock.is_own() || lock.is_held() {
+        if let Err(Error::Session(error)) = &saved
+            && lock.is_own()
+            && (error.is_conflict() || error.is_lock_lost())
+        {
+            self.lost = Some(error.to_string());
+        }
+        if !lock.is_released() {
             self.lock = Some(lock);
         }
         saved
@@ -401,7 +432,7 @@ impl Session {
         principal: Option<&Principal>,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Former>> {
-        let lock = self.options.transaction;
+        let lock = self.is_in_transaction();
         self.store_new(perl, id, body, principal, lock, warnings)
     }
 
@@ -529,6 +560,7 @@ extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
         lock_is_elsewhere: original.lock.is_some() || original.lock_is_elsewhere,
         ahead: None,
         merged: Merged::default(),
+        lost: original.lost.clone(),
     };
     Rc::into_raw(Rc::new(RefCell::new(copy))).cast_mut().cast()
 }

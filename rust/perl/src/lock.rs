@@ -58,7 +58,7 @@ pub(crate) fn release(object: Object, session: &SharedSession, warnings: &mut Ve
 
 /// Says in the object whether the session is locked, for Apache::Session's own methods.
 pub(crate) fn show(object: Object, session: &SharedSession) -> Result<()> {
-    let held = borrow(session)?.holds_lock();
+    let held = borrow(session)?.is_locked();
     object.set_lock(if held { BOTH } else { 0 })?;
     if held { end_with_request(object) } else { Ok(()) }
 }

@@ -161,9 +161,8 @@ impl Perl {
         let mut error = ptr::null_mut();
         let out = list.scalar().raw().cast();
         // SAFETY: as in `call`.
-        let status = unsafe {
-            shim::mc_call_list(self.0, sub, args.as_ptr().cast(), args.len() as i32, out, &mut error)
-        };
+        let status =
+            unsafe { shim::mc_call_list(self.0, sub, args.as_ptr().cast(), args.len() as i32, out, &mut error) };
         match self.status(status, error) {
             Ok(()) => Ok(list),
             Err(error) => {
@@ -177,9 +176,8 @@ impl Perl {
     pub(crate) fn eval(self, source: &Owned, callback: *mut CV) -> Result<(Owned, Option<Owned>)> {
         let (mut out, mut failure, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: the source is alive; the shim guards what it does.
-        let status = unsafe {
-            shim::mc_eval(self.0, source.scalar().raw(), callback, &mut out, &mut failure, &mut error)
-        };
+        let status =
+            unsafe { shim::mc_eval(self.0, source.scalar().raw(), callback, &mut out, &mut failure, &mut error) };
         self.status(status, error)?;
         let failure = (!failure.is_null()).then(|| self.own(failure));
         Ok((self.own(out), failure))

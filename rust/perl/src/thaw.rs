@@ -267,7 +267,7 @@ impl Build for Builder<'_> {
         Ok(unsafe { shim::mc_new_array(self.perl.raw(), len) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, array: *mut SV, element: *mut SV) -> Built<()> {
         let element = if element == self.undef {
             ptr::null_mut() // an element that does not exist
@@ -289,15 +289,17 @@ impl Build for Builder<'_> {
     }
 
     fn hash(&mut self, len: usize, flags: HashFlags) -> Built<*mut SV> {
+        // A table that is split on the way loses the keys that are only allowed.
+        let room = if flags.restricted { len + 1 } else { len };
         // SAFETY: allocates; the reader has checked len against the image.
-        let hash = unsafe { shim::mc_new_hash(self.perl.raw(), len) };
+        let hash = unsafe { shim::mc_new_hash(self.perl.raw(), room) };
         if flags.restricted {
             self.restricted.push(hash.cast());
         }
         Ok(hash)
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, hash: *mut SV, key: &[u8], flags: KeyFlags, value: *mut SV) -> Built<()> {
         let mut how = 0;
         let mut value = value;
@@ -345,12 +347,11 @@ impl Build for Builder<'_> {
             )
             .cast::<sys::HE>();
             let former = std::mem::replace(&mut (*entry).he_valu.hent_val, value);
-            if value == self.placeholder || former == self.placeholder {
-                let more = i32::from(value == self.placeholder) - i32::from(former == self.placeholder);
-                shim::mc_add_placeholders(self.perl.raw(), hash.cast(), more);
+            if value == self.placeholder {
+                shim::mc_add_placeholders(self.perl.raw(), hash.cast(), 1);
             }
             if !former.is_null() {
-                self.held.push(former);
+                self.replaced(hash, former);
             }
         }
         Ok(())
@@ -361,7 +362,7 @@ impl Build for Builder<'_> {
         Ok(unsafe { shim::mc_new_reference(self.perl.raw()) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn point(&mut self, reference: *mut SV, target: *mut SV, kind: RefKind) -> Built<()> {
         if kind.weak {
             self.weak.push(reference);
@@ -391,6 +392,7 @@ impl Build for Builder<'_> {
         Ok(stash)
     }
 
+    #[inline(always)]
     fn bless(&mut self, node: *mut SV, class: *mut HV) -> Built<()> {
         if !class.is_null() {
             // SAFETY: a new value that no one else has, and a class that takes it.
@@ -481,9 +483,23 @@ unsafe fn refer(reference: *mut SV, target: *mut SV) {
     }
 }
 
+impl Builder<'_> {
+    /// A key came again: its former value must live until the reading ends.
+    #[cold]
+    #[inline(never)]
+    fn replaced(&mut self, hash: *mut SV, former: *mut SV) {
+        if former == self.placeholder {
+            // SAFETY: a hash that the reading made.
+            unsafe { shim::mc_add_placeholders(self.perl.raw(), hash.cast(), -1) };
+        }
+        self.held.push(former);
+    }
+}
+
 /// After code of the application ran: containers may be shorter or longer than they were left, tied, or read-only.
 impl Builder<'_> {
     #[cold]
+    #[inline(never)]
     fn push_carefully(&mut self, array: *mut SV, element: *mut SV) -> Built<()> {
         const GUARDED: u32 = sys::SVs_RMG | sys::SVf_READONLY | sys::SVf_PROTECT;
         // SAFETY: an array that the reading made and holds; perl's function finds the room.
@@ -505,6 +521,7 @@ impl Builder<'_> {
     }
 
     #[cold]
+    #[inline(never)]
     fn insert_carefully(&mut self, hash: Hash, key: &[u8], flags: KeyFlags, value: *mut SV) -> Built<()> {
         let utf8 = if flags.contains(KeyFlags::UTF8) { sys::SVf_UTF8 } else { 0 };
         // SAFETY: a new string, and the count of the value.
@@ -515,8 +532,10 @@ impl Builder<'_> {
     }
 
     #[cold]
+    #[inline(never)]
     fn point_carefully(&mut self, reference: *mut SV, target: *mut SV) -> Built<()> {
-        const TOUCHED: u32 = sys::SVf_OK | sys::SVs_RMG | sys::SVs_SMG | sys::SVs_GMG | sys::SVf_READONLY | sys::SVf_PROTECT;
+        const TOUCHED: u32 =
+            sys::SVf_OK | sys::SVs_RMG | sys::SVs_SMG | sys::SVs_GMG | sys::SVf_READONLY | sys::SVf_PROTECT;
         // SAFETY: a scalar that the reading made and holds; one that was never touched has no buffer.
         unsafe {
             if (*reference).sv_flags & TOUCHED == 0 && (*reference).sv_u.svu_pv.is_null() {

@@ -316,7 +316,9 @@ pub(crate) fn destroy(call: &mut Call<'_>) -> Result<Return> {
         };
     }
     let session = session_of(object)?;
-    let saved = save_session(object, &session, End::Unlock, &mut call.warnings);
+    // What is lost was told by the save that found it out.
+    let is_lost = borrow(&session)?.is_lost();
+    let saved = if is_lost { Ok(()) } else { save_session(object, &session, End::Unlock, &mut call.warnings) };
     let ended = saved.and(lock::release(object, &session, &mut call.warnings));
     let text = match ended {
         Ok(()) => return Ok(Return::Nothing),

@@ -187,7 +187,10 @@ impl Error {
 
     /// Another request saved the session, and it was asked to let that stand, or kept happening.
     pub fn is_conflict(&self) -> bool {
-        matches!(*self.0, Kind::Session { fault: SessionFault::Conflict | SessionFault::Contended(_) | SessionFault::Intruded, .. })
+        matches!(
+            *self.0,
+            Kind::Session { fault: SessionFault::Conflict | SessionFault::Contended(_) | SessionFault::Intruded, .. }
+        )
     }
 
     /// Nothing is wrong with the request: the same may succeed later.

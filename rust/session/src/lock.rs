@@ -52,7 +52,7 @@ mod text;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, getpid};
+use rustix::process::getpid;
 
 pub(crate) use self::acquire::{Attempt, Taken, acquire, forget, release, released};
 pub(crate) use self::locked::Locked;
@@ -74,7 +74,6 @@ pub struct Lock {
     /// Before the request was sent, so it is over for us no later than for the server.
     since: Instant,
     ttl: Duration,
-    process: Pid,
     released: bool,
 }
 
@@ -90,7 +89,7 @@ pub enum End {
 impl Lock {
     fn new(held: Arc<Held>, version: Version, since: Instant, ttl: Duration, has_queue: bool) -> Lock {
         let farewell = has_queue.then(|| held.token.is_done());
-        Lock { held, version, farewell, since, ttl, process: getpid(), released: false }
+        Lock { held, version, farewell, since, ttl, released: false }
     }
 
     /// The session that it locks.
@@ -103,9 +102,14 @@ impl Lock {
         !self.released && self.is_own()
     }
 
+    /// Whether it was given back.
+    pub fn is_released(&self) -> bool {
+        self.released
+    }
+
     /// Whether this process took it, and did not inherit it.
     pub fn is_own(&self) -> bool {
-        self.process == getpid()
+        self.held.process == getpid()
     }
 
     /// Whether it has run out by our clock.

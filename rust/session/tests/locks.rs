@@ -175,9 +175,8 @@ fn a_holder_that_is_late_can_neither_save_nor_free_the_lock() {
             assert!((900..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
             until("our time is over, too", || began.elapsed() > Duration::from_secs(2));
 
-            let error = slow
-                .save_locked(&mut first, base.as_ref(), body("n=7"), None, End::Unlock, &mut NoWait)
-                .unwrap_err();
+            let error =
+                slow.save_locked(&mut first, base.as_ref(), body("n=7"), None, End::Unlock, &mut NoWait).unwrap_err();
             assert!(error.is_lock_lost(), "{error}");
             assert!(error.to_string().contains("longer than its lock lasts (2 s); nothing is saved"), "{error}");
             slow.unlock(&mut first, &mut NoWait).unwrap();
@@ -281,17 +280,15 @@ fn a_session_that_has_gone_is_written_anew_and_a_deleted_one_is_not() {
     let (mut store, id) = with_session(&memcached.config(), "a=1");
     let (mut lock, base) = store.lock_and_load(&id, &mut NoWait).unwrap();
     memcached.raw(&format!("delete {id}\r\n"));
-    let saved =
-        store.save_locked(&mut lock, base.as_ref(), body("a=2"), None, End::Unlock, &mut NoWait).unwrap();
+    let saved = store.save_locked(&mut lock, base.as_ref(), body("a=2"), None, End::Unlock, &mut NoWait).unwrap();
     assert_eq!(saved.outcome, Outcome::Stored);
     assert_eq!(load(&mut store, &id).unwrap(), "a=2");
 
     let principal = Principal::of(b"dwho");
     let (mut lock, base) = store.lock_and_load(&id, &mut NoWait).unwrap();
     memcached.store().delete(&id, None, &mut NoWait).unwrap();
-    let saved = store
-        .save_locked(&mut lock, base.as_ref(), body("a=3"), Some(&principal), End::Unlock, &mut NoWait)
-        .unwrap();
+    let saved =
+        store.save_locked(&mut lock, base.as_ref(), body("a=3"), Some(&principal), End::Unlock, &mut NoWait).unwrap();
     assert_eq!((saved.outcome, saved.base), (Outcome::Dropped, None));
     assert_eq!(load(&mut store, &id), None);
     assert_eq!(memcached.raw(&format!("get {}\r\n", principal.digest())), "END\\r\\n");
@@ -385,7 +382,9 @@ fn damaged_sessions_and_bad_ids_leave_no_lock() {
     assert_eq!(memcached.raw("get broken.lock\r\n"), "END\\r\\n");
     let long = id(&"x".repeat(246));
     let error = store.lock(&long, &mut NoWait).unwrap_err();
-    assert!(error.is_argument() && error.to_string().ends_with("at most 245 bytes after this namespace, to have a lock"));
+    assert!(
+        error.is_argument() && error.to_string().ends_with("at most 245 bytes after this namespace, to have a lock")
+    );
     assert!(Store::open(Config { lock_ttl: 0, ..memcached.config() }).is_err());
 }
 
@@ -400,8 +399,7 @@ fn a_lock_is_on_the_server_of_its_session() {
     let mut store = open(&config);
     for _ in 0..20 {
         let id = new_id();
-        let (mut held, _) =
-            store.insert_locked(&id, Body::storable(frozen("a=1")), None, &mut NoWait).unwrap();
+        let (mut held, _) = store.insert_locked(&id, Body::storable(frozen("a=1")), None, &mut NoWait).unwrap();
         let has = |key: String| {
             let answers = servers.iter().map(|server| server.raw(&format!("mg {key}\r\n")) == "HD\\r\\n");
             answers.collect::<Vec<_>>()

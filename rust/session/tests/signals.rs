@@ -189,19 +189,15 @@ fn alarm_stops_a_wait_for_a_lock() {
     assert_eq!((text.matches('+').count(), text.matches("\\n-").count()), (1, 1), "out of the queue: {text}");
     // A handler that returns changes nothing.
     let began = Instant::now();
-    let error = with_alarm(TICK, || {
-        Store::open(config(400)).unwrap().lock(&id("x"), &mut StopAt(0, usize::MAX)).unwrap_err()
-    });
+    let error =
+        with_alarm(TICK, || Store::open(config(400)).unwrap().lock(&id("x"), &mut StopAt(0, usize::MAX)).unwrap_err());
     assert!(error.is_locked());
     assert!((400..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
 
 /// The lock was asked for, and the answer does not come: a word over another connection ends it.
 fn what_was_asked_for_before_an_alarm_is_taken_back() {
-    let server = Scripted::start(vec![
-        vec![Commands(2), Silence],
-        vec![Commands(1), Say("HD c9 {O}\r\n"), Silence],
-    ]);
+    let server = Scripted::start(vec![vec![Commands(2), Silence], vec![Commands(1), Say("HD c9 {O}\r\n"), Silence]]);
     let mut store = Store::open(patient(&server)).unwrap();
     let error = with_alarm(TICK, || store.lock_and_load(&id("x"), &mut StopAt(0, 1)).unwrap_err());
     assert!(error.is_interrupted());

@@ -103,6 +103,16 @@ impl Header {
         matches!(self.layout, Layout::Network | Layout::Native { order: ByteOrder::Big, .. })
     }
 
+    /// Whether native numbers come most significant byte first. No Storable writes any in network order; if there are
+    /// some, Storable takes them for its own machine's, and so does this.
+    pub(crate) fn is_native_big(&self) -> bool {
+        let order = match self.layout {
+            Layout::Network => ByteOrder::HERE,
+            Layout::Native { order, .. } => order,
+        };
+        order == ByteOrder::Big
+    }
+
     /// Whether a native integer takes eight bytes.
     pub(crate) fn is_wide(&self) -> bool {
         !matches!(self.layout, Layout::Native { integer: 4, .. })

@@ -33,7 +33,7 @@
 //! elements, code references by their source, regular expressions; in network order and in
 //! the native order of any machine with 4- or 8-byte integers and 8-byte doubles.
 //!
-//! //! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
+//! What is written is what Storable 3 writes for the same data in the same order, byte for byte.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]

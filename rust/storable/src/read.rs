@@ -54,6 +54,7 @@ pub fn read_with<B: Build>(
     let mut reader = Reader {
         input: Cursor::new(bytes),
         big: header.is_big(),
+        native_big: header.is_native_big(),
         wide: header.is_wide(),
         minor: header.minor,
         max_depth: limits.max_depth,
@@ -112,6 +113,8 @@ struct Reader<'a, 'b, B: Build> {
     input: Cursor<'a>,
     /// Lengths come most significant byte first.
     big: bool,
+    /// Native integers and doubles do.
+    native_big: bool,
     /// Native integers take eight bytes, not four.
     wide: bool,
     minor: u8,
@@ -147,7 +150,8 @@ impl<B: Build> Reader<'_, '_, B> {
             0 => Ok(root),
             count => {
                 self.loose = Some(root);
-                Err(Error::corrupt(self.input.offset(), "the end", format_args!("{count} more bytes")).into())
+                let bytes = if count == 1 { "byte" } else { "bytes" };
+                Err(Error::corrupt(self.input.offset(), "the end", format_args!("{count} more {bytes}")).into())
             }
         }
     }

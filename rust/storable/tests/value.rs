@@ -78,6 +78,20 @@ fn keys_are_found_by_their_characters() {
 }
 
 #[test]
+fn what_a_key_that_is_only_allowed_has_as_a_value_does_not_count() {
+    let allowed = |flags: KeyFlags, value: i64| {
+        move |w: &mut Writer| {
+            w.flag_hash(1, storable::HashFlags { flagged: true, restricted: true });
+            w.integer(value);
+            w.flag_key(b"a", flags).unwrap();
+        }
+    };
+    assert!(alike(allowed(KeyFlags::PLACEHOLDER, 1), allowed(KeyFlags::PLACEHOLDER | KeyFlags::LOCKED, 2)));
+    assert!(!alike(allowed(KeyFlags::PLACEHOLDER, 1), allowed(KeyFlags::NONE, 1)));
+    assert!(!alike(allowed(KeyFlags::LOCKED, 1), allowed(KeyFlags::NONE, 1)));
+}
+
+#[test]
 fn a_key_that_comes_twice_has_its_last_value_and_the_first_can_be_referred_to() {
     let image = b"\x05\x0b\x03\0\0\0\x03\x08\x81\0\0\0\x01a\x08\x82\0\0\0\x01a\0\0\0\0\x01\0\0\0\x01b";
     let hash = parse(image);

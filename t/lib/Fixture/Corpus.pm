@@ -17,6 +17,9 @@ package Fixture::Corpus;
 #     refused   freezing it dies: of a text like this, or an object of this class
 #     unread    thawing it dies, likewise
 #     any       whether it is refused depends on what Storable was built for
+#     addresses it holds addresses as numbers: these are all alike
+#     differs   we do otherwise, on purpose: why, and a check of what we make of
+#               our own image of it
 #
 # The classes of the corpus are beside it, as are `Portrait`, which compares
 # structures, and `Outcome`, which compares calls.
@@ -28,6 +31,7 @@ use Exporter qw(import);
 use Fixture::Corpus::Arrays;
 use Fixture::Corpus::Code;
 use Fixture::Corpus::Hashes;
+use Fixture::Corpus::HookFaults;
 use Fixture::Corpus::Hooks;
 use Fixture::Corpus::Objects;
 use Fixture::Corpus::Pairs;
@@ -43,8 +47,8 @@ our @EXPORT = qw(chapters);
 sub chapters {
     my @own = map {
         my $chapter = "Fixture::Corpus::$_";
-        { title => lc, structures => [ $chapter->structures ] };
-    } qw(Scalars Arrays Hashes References Objects Regexps Code Ties Hooks Variables Pairs);
+        { title => $_, structures => [ $chapter->structures ] };
+    } qw(Scalars Arrays Hashes References Objects Regexps Code Ties Hooks HookFaults Variables Pairs);
     return ( @own, Fixture::Corpus::Shipped::chapters() );
 }
 

@@ -9,7 +9,7 @@ our $VERSION = '3.000';
 use Apache::Session ();
 our @ISA = ('Apache::Session');
 
-use Apache::Session::Memorycached::Native ();
+use Apache::Session::Memorycached::Native   ();
 use Apache::Session::Generate::Memorycached ();
 use Apache::Session::Lock::Memorycached     ();
 use Apache::Session::Store::Memorycached    ();
@@ -91,11 +91,55 @@ every key that it set, changed below, or deleted gets this request's; when both
 changed the same key, the later save wins, with everything below that key. The
 unit is a key of the session itself: two requests that change C<$s{cart}{a}> and
 C<$s{cart}{b}> both change C<cart>. The tied hash does not show what the others
-stored until the session is tied again.
+stored until the session is tied again; L</conflicts> tells which keys that are.
 
 A deleted session stays deleted: a request that still has it open saves nothing,
 and is told so by a warning. A session that has gone for another reason (expired,
 evicted, its server restarted) is written anew.
+
+Merging needs no lock, and nobody waits. It can't keep both of two increments of
+one counter, as the one was computed without the other. For that there are
+transactions.
+
+=head2 Transactions
+
+    tie my %account, 'Apache::Session::Memorycached', $id,
+        { %arguments, Transaction => 1 };
+    $account{visits}++;
+    untie %account;
+
+With C<Transaction>, C<tie> takes the lock of the session and reads it, in one round
+trip, and C<untie> saves it and gives the lock back, in another. Of all requests that
+do so, on all hosts, one at a time has the session. The lock is also given back when
+the hash goes out of scope, at the end of the program, however that comes, and under
+mod_perl at the end of the request; C<release_all_locks> gives it back earlier. C<save>
+keeps it. A session that is new, or that does not exist, is locked as well.
+
+Where another request has the lock, C<tie> waits for C<lock_timeout> seconds, then
+dies. Those that wait get the lock in the order in which they came. There are no shared
+locks: a reader takes the same one.
+
+A request that dies without a word leaves its lock. After C<lock_ttl> seconds others may
+take it (memcached counts whole seconds, so it may be up to one less). A request that is
+only slow, and goes on after that, can't save any more, and can't give the lock of
+another back; C<untie> dies. So C<lock_ttl> is how long a transaction may take.
+
+The lock is among those who ask for it. A request without C<Transaction> can save the
+session meanwhile; the transaction then dies when it is saved, whatever C<conflict>
+says, for what it has computed may be wrong. A session that was deleted meanwhile
+stays deleted. Deleting needs no lock.
+
+Two requests that lock two sessions each, in opposite order, wait for each other until
+C<lock_timeout> ends it, with an error that names both sessions. Locking one session
+twice in one process dies at once.
+
+The lock belongs to the process, and the thread, that took it. A child made by C<fork>,
+or a new thread, has a copy of the session; saving that dies, and it is not saved when it
+is destroyed, either. It can tie the session anew, and waits as anybody does.
+
+A lock is an item beside its session, in its key C<.lock> after the session's, so an id
+may have up to 245 bytes, C<namespace> included. memcached may evict it, as any item;
+two requests may then have the lock for a while, but only one of them can save.
 
 =head2 Failing
 
@@ -170,7 +214,7 @@ Default: none.
 What a save does when another request saved the session since it was read.
 C<merge>: keep both sides' changes, see L</Two requests on one session>.
 C<overwrite>: replace the other's, as 2.2.1 did. C<die>: leave the other's and
-die. Default: C<merge>.
+die. Default: C<merge>. In a transaction it is C<die>.
 
 =item missing
 
@@ -227,13 +271,19 @@ The longest session, in bytes of its frozen form, that is read. Default: no limi
 
 How many hex digits a new id has, 1 to 128. Default: 32.
 
+=item Transaction
+
+True: the session is locked from C<tie> to C<untie>, see L</Transactions>. Default:
+false.
+
 =item lock_timeout
+
+Seconds to wait for a lock, fractions allowed; 0 tries once. Default: 30.
 
 =item lock_ttl
 
-Seconds. Reserved for C<Transaction>, and without effect in this release.
-
-=item Transaction
+Seconds after which a lock may be taken from its holder. All hosts should agree on it.
+Default: 60.
 
 =item secret
 
@@ -271,6 +321,59 @@ after; send the new id to the browser. Dies for an unknown session, and for an
 object whose serializer is not this module's. With C<< on_error => 'warn' >>, where
 the new id can't be stored, the session keeps the old one, and that is returned.
 
+=head2 conflicts
+
+    my $conflicts = tied(%session)->conflicts;
+    log_it("$_ was changed by others, too") for @{ $conflicts->{ours} };
+
+What the last save had to merge: a reference to a hash of two lists, in C<theirs> the
+keys that others had changed and that now have their value, in C<ours> those that both
+sides had changed and that now have this request's. Both are empty where nobody
+competed, and before the first save. For an object of another class,
+C<< tied(%session)->{object_store}->conflicts >>.
+
+=head2 acquire_write_lock, release_write_lock, release_all_locks
+
+Take the lock of the session and give it back, between C<tie> and C<untie>. With
+C<Transaction>, C<tie> has taken it; after C<release_all_locks> a save takes it for
+itself, and dies where the session was saved by others since it was read. Without
+C<Transaction>, the lock keeps out those who ask for it, and saving merges. With
+nothing held, releasing does nothing.
+
+=head2 stats
+
+    my $stats = Apache::Session::Memorycached->stats;
+    print "$stats->{lock_waits} of $stats->{locks} locks were not free\n";
+
+What the sessions of this process have done so far: a reference to a hash of numbers,
+which only grow. A child made by C<fork> begins with zeros; threads are counted
+together.
+
+    reads           sessions that were asked for
+    misses          those of them that were not there
+    writes          sessions that were stored
+    deletes         sessions that were deleted
+    merged          saves that kept changes of another request
+    same_key        keys that both sides had changed in those
+    locks           locks that were taken
+    lock_waits      locks that were not free at once
+    lock_wait_microseconds  how long they were waited for
+    retries         requests and saves that were tried again
+    round_trips     requests sent to servers
+    connections     connections opened
+    bytes_sent, bytes_received
+    errors          a reference to a hash of numbers, by kind:
+      timeout       no answer, or no connection, in time
+      server        a server was not there, hung up, or complained
+      embedded      the embedded store could not be used
+      too_large     a session is too large, or the embedded store full
+      corrupt       what is stored could not be understood
+      conflict      another request's save was in the way
+      locked        a lock was not to be had in time
+      lock_lost     a lock had run out, or was another process's
+      interrupted   a signal handler has ended a wait
+      other         anything else
+
 =head2 restore
 
 Reads the session, unless it is new or was read already. C<tie> does that; after
@@ -293,8 +396,8 @@ Gives an object of any class that has Apache::Session's keys this module's store
 lock manager, ids and serializer, with the arguments in C<< $object->{args} >>,
 and returns it. Two things differ for a class that does not inherit from this
 one: an unknown id dies (see C<missing>), and arguments that are unknown are passed
-over, as they may be meant for somebody else, C<Transaction> included. A change below
-the top level is noticed by C<FETCH>, which such a class does not have from us:
+over, as they may be meant for somebody else. With C<Transaction>, saving and giving the
+lock back are two round trips. A change below the top level is noticed by C<FETCH>, which such a class does not have from us:
 there, C<make_modified> says it.
 
 =head1 ERRORS
@@ -465,6 +568,41 @@ A save with C<< conflict => 'die' >>: tie the session again, and do the work aga
 
 A save: many requests write this session at once. Try again.
 
+=item session ID: is locked by process PID on HOST, for N s; waited N s
+
+C<tie>, with C<Transaction>: that process did not give the lock back within
+C<lock_timeout>. What follows as C<while this process has locked ID> are sessions that
+it may be waiting for: lock them in the same order everywhere.
+
+=item session ID: is locked; waited N s
+
+C<tie>, with C<Transaction>: the lock was taken whenever it was looked at, by nobody who
+can be named.
+
+=item session ID: is locked by this very process
+
+C<tie>, with C<Transaction>: another tied hash of this process has the session. It may be
+one that was not untied.
+
+=item session ID: another request saved it without its lock, or after the lock had run out; nothing is saved
+
+C<untie> or C<save>, with C<Transaction>: tie the session again, and do the work again.
+
+=item session ID: was locked for N s, longer than its lock lasts (N s); nothing is saved
+
+C<untie> or C<save>, with C<Transaction>: the work took longer than C<lock_ttl>. Another
+request may have the session now.
+
+=item session ID: is locked by the process that this one was forked from; nothing is saved
+
+=item session ID: is locked by the thread that this one was made from; nothing is saved
+
+A save: tie the session in the child, or the thread, itself.
+
+=item session ID: its lock lasts for up to N s, it can't be given back: WHY
+
+A warning of C<untie>: everything is saved, but others may have to wait.
+
 =item session ID: another request saved it, and ours can't be merged: WHY
 
 A save: the session holds what this release does not read, see L</LIMITS>; with
@@ -538,6 +676,10 @@ can share their sessions.
 A value of more than 16 KB is sent when the server has told the largest item that
 it takes; memcached would drop the old value of one that is too large.
 
+The lock of a session is an item on the same server, whose key has C<.lock> at the
+end. It has no flags and a few lines of text: who has the lock and who waits. It is kept
+for 300 seconds longer than the lock lasts.
+
 =head1 EMBEDDED STORE
 
 C<< servers => ['embedded:/directory?size=64M'] >> keeps sessions in files of that
@@ -584,15 +726,17 @@ thread.
 After a C<fork>, parent and child both go on with the sessions that are tied. The
 child opens connections and databases of its own, and does not touch those of its
 parent. A child that ends with C<exit> saves the sessions that it has changed,
-as any process does; one that must not should leave by C<POSIX::_exit>.
+as any process does; one that must not should leave by C<POSIX::_exit>. In a
+L<transaction|/Transactions>, it saves nothing.
 
 A new thread gets copies of the tied sessions, and shares no connection with the
 thread that made it.
 
-Signals interrupt the waits for a connection, for an answer, and between two
-attempts of a save. Perl's handlers run at once. One that returns lets the wait go
+Signals interrupt the waits for a connection, for an answer, for a lock, and between
+two attempts of a save. Perl's handlers run at once. One that returns lets the wait go
 on, with the time that is left; one that dies ends it, so C<alarm> works. The
-connection is closed then, and the session can be saved again. A handler may use
+connection is closed then, a lock that was waited for is not taken, and the session
+can be saved again. A handler may use
 other sessions meanwhile; it may change the one that is being saved, but not save it.
 Looking up a host's name, and waiting for one's turn to write to the embedded store, is not
 interrupted: handlers run after it. C<SIGPIPE> is never raised.
@@ -626,6 +770,10 @@ is the old way.
 
 =item *
 
+C<Transaction> locks the session; it was without effect.
+
+=item *
+
 A deleted session can't come back within 300 seconds, and an item stays for that
 time.
 
@@ -656,11 +804,8 @@ C<Apache::Session::MemcachedClient>, the SOAP service, and C<memd.pl>.
 
 =head1 LIMITS
 
-There are no locks: C<Transaction> dies C<not yet in this release>. Merging keeps
-both changes of two requests, but not both of two increments of one counter.
-
 C<secret> (encryption) and C<ketama_points> (another way to choose a server) die
-likewise.
+C<not yet in this release>.
 
 Code references, regular expressions, tied variables, globs and handles, and
 objects with C<STORABLE_freeze> hooks can't be stored; C<save> dies with what it

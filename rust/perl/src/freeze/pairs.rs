@@ -28,7 +28,7 @@ pub(super) struct Copied {
 /// A pair whose value is being written, and whose key comes after that.
 pub(super) enum Waiting {
     Entry(Entry<'static>),
-    Copied(Copied),
+    Copied(Box<Copied>),
 }
 
 /// How the pairs of a hash are written.
@@ -44,7 +44,7 @@ pub(super) struct Style {
 
 impl Pairs {
     /// Writes pairs while their values are leaves; returns the first whose value is none, of which nothing is written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write<O: Output>(&mut self, writer: &mut Writer<O>, style: Style) -> Result<Option<Waiting>> {
         Ok(match self {
             Pairs::Perl(entries) => {
@@ -55,7 +55,7 @@ impl Pairs {
                 found.map(Waiting::Entry)
             }
             Pairs::Sorted(entries) => write_leaves(writer, entries, style)?.map(Waiting::Entry),
-            Pairs::Copied(pairs) => write_leaves(writer, pairs, style)?.map(Waiting::Copied),
+            Pairs::Copied(pairs) => write_leaves(writer, pairs, style)?.map(|pair| Waiting::Copied(Box::new(pair))),
         })
     }
 
@@ -87,6 +87,7 @@ impl Copied {
 }
 
 impl Waiting {
+    #[inline(always)]
     pub(super) fn value(&self) -> *mut SV {
         match self {
             Waiting::Entry(entry) => entry.value(),
@@ -95,6 +96,7 @@ impl Waiting {
     }
 
     /// Writes the key, after the value.
+    #[inline(always)]
     pub(super) fn write_key<O: Output>(&self, writer: &mut Writer<O>, style: Style) -> Result<()> {
         match self {
             Waiting::Entry(entry) => entry.write_key(writer, style),
@@ -105,7 +107,7 @@ impl Waiting {
     /// Takes the pair out of its hash.
     pub(super) fn copy(&mut self, style: Style) {
         if let Waiting::Entry(entry) = self {
-            *self = Waiting::Copied(Copied::of(*entry, style));
+            *self = Waiting::Copied(Box::new(Copied::of(*entry, style)));
         }
     }
 }
@@ -149,7 +151,7 @@ fn write_leaves<O: Output, P: Pair>(
     for pair in pairs {
         let value = pair.value();
         if value == style.placeholder {
-            if !style.flagged {
+            if !style.restricted {
                 continue;
             }
             writer.sv_undef();

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use libperl_sys::{SV, svtype, thx};
+use libperl_sys::{self as sys, SV, svtype, thx};
 use storable::{Output, Place, Shape};
 
 use super::{Frame, Walk};
@@ -33,7 +33,9 @@ impl Tied {
             if kind == svtype::SVt_PVAV as u32 {
                 return magic(sv, b'P').map(|(object, ..)| Tied::Variable(Shape::Array, object));
             }
-            if kind != svtype::SVt_PVMG as u32 && kind != svtype::SVt_PVLV as u32 {
+            // While a method of a tie runs, perl has switched its magic off, and the value is a plain one.
+            let works = (*sv).sv_flags & ALL_MAGIC == ALL_MAGIC;
+            if !works || kind != svtype::SVt_PVMG as u32 && kind != svtype::SVt_PVLV as u32 {
                 return None;
             }
             if let Some((Some(object), key, index)) = magic(sv, b'p') {
@@ -43,6 +45,9 @@ impl Tied {
         }
     }
 }
+
+/// What perl sets on a scalar that is tied, or an element of something tied.
+const ALL_MAGIC: u32 = sys::SVs_GMG | sys::SVs_SMG | sys::SVs_RMG;
 
 /// The object, the key and the index in a value's magic.
 ///
@@ -67,18 +72,31 @@ impl<O: Output> Walk<O> {
         })
     }
 
-    /// Begins an element of a tied variable; the object behind that comes next, and its place after that.
-    pub(super) fn open_element(&mut self, place: Place<*mut SV>, depth: usize) {
-        match place {
-            Place::Key(key) => {
+    /// Begins something tied, if that is what a value is; the object behind it comes next.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open_tied(&mut self, sv: *mut SV, kind: u32, depth: usize) -> Result<Option<*mut SV>> {
+        // SAFETY: alive, held by the graph under the root.
+        let Some(tied) = (unsafe { Tied::find(sv, kind) }) else {
+            return Ok(None);
+        };
+        self.check_depth(depth, self.how.max_depth)?;
+        Ok(Some(match tied {
+            Tied::Variable(shape, object) => {
+                self.writer.tied(shape);
+                self.behind(object)
+            }
+            Tied::Element(object, Place::Key(key)) => {
                 self.writer.tied_key();
                 self.frames.push(Frame::Key(key, depth));
+                object
             }
-            Place::Index(index) => {
+            Tied::Element(object, Place::Index(index)) => {
                 self.writer.tied_index();
                 self.frames.push(Frame::Index(index));
+                object
             }
-        }
+        }))
     }
 
     /// Goes on with a container that is not a common one; `None` when it is done.
@@ -136,7 +154,11 @@ impl<O: Output> Walk<O> {
             ));
         }
         self.writer.code();
-        if utf8 { self.writer.text(&source) } else { self.writer.bytes(&source) }
+        if utf8 {
+            self.writer.text(&source)
+        } else {
+            self.writer.bytes(&source)
+        }
         Ok(())
     }
 

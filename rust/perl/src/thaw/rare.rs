@@ -52,7 +52,8 @@ impl Builder<'_> {
         }
         let mut error = ptr::null_mut();
         // SAFETY: all are alive until the reading ends; the magic counts what it refers to.
-        let status = unsafe { shim::mc_tie(self.perl.raw(), variable, behind, c_int::from(how), key, index, &mut error) };
+        let status =
+            unsafe { shim::mc_tie(self.perl.raw(), variable, behind, c_int::from(how), key, index, &mut error) };
         self.perl.status(status, error)
     }
 

@@ -41,7 +41,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 const PASSED_OVER: Duration = Duration::from_millis(500);
 const STAGGER: Duration = Duration::from_millis(20);
 
-/// What is left to say when a signal's handler has died takes this long at most.
+/// What is left to say when we have given up takes this long at most.
 const GOODBYE: Duration = Duration::from_millis(10);
 
 /// A lock of one second could be over at once, as the server counts whole ones.
@@ -118,12 +118,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// What came of writing the item: the first reply, and that of the reading if there was one.
-    fn taken(
-        &self,
-        backend: &mut dyn Backend,
-        replies: Vec<Result<Reply>>,
-        has_queue: bool,
-    ) -> Result<Option<Taken>> {
+    fn taken(&self, backend: &mut dyn Backend, replies: Vec<Result<Reply>>, has_queue: bool) -> Result<Option<Taken>> {
         let mut replies = replies.into_iter();
         match replies.next().expect("a reply to each operation") {
             Ok(Reply::Stored(version)) => {
@@ -143,12 +138,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn wait_for_turn(
-        &mut self,
-        backend: &mut dyn Backend,
-        read: Option<Op<'_>>,
-        wait: &mut dyn Wait,
-    ) -> Result<Taken> {
+    fn wait_for_turn(&mut self, backend: &mut dyn Backend, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Taken> {
         let began = Instant::now();
         let taken = self.stand_in_queue(backend, read, began, wait);
         stats::count(Counter::LockWaits);
@@ -267,10 +257,10 @@ impl<'a> Attempt<'a> {
         backend.one(Op::Append { key: self.id.lock_key(), bytes: line.as_bytes() }, wait).map(drop)
     }
 
-    /// The end of the attempt. Where a signal's handler has died, the lock may be ours, or we stand in
-    /// the queue: the same line ends either.
+    /// The end of the attempt. Where the wait for an answer was given up, the lock may be ours, or we
+    /// stand in the queue: the same line ends either.
     fn end(&self, backend: &mut dyn Backend, taken: Result<Taken>) -> Result<Taken> {
-        if taken.as_ref().is_err_and(Error::is_interrupted) {
+        if taken.as_ref().is_err_and(|error| error.is_interrupted() || error.is_timeout()) {
             self.give_up(backend);
         }
         taken

@@ -25,7 +25,7 @@ thread_local! {
 pub(super) struct Held {
     pub(super) id: Id,
     pub(super) token: Token,
-    process: Pid,
+    pub(super) process: Pid,
 }
 
 /// Notes a lock, for as long as the result lives.
@@ -64,7 +64,7 @@ mod tests {
     fn a_lock_is_known_while_it_lives_and_to_its_thread() {
         let [one, two] = ["one", "two"].map(|id| Id::parse(id.as_bytes()).unwrap());
         let [first, second] = [(&one, 1), (&two, 2)].map(|(id, token)| remember(id, Token::from(token)));
-        assert_eq!(others(&one), [two.clone()]);
+        assert_eq!(others(&one), std::slice::from_ref(&two));
         assert!(is_mine(first.token));
         std::thread::spawn(move || assert!(!is_mine(Token::from(1)))).join().unwrap();
         drop(second);

@@ -35,7 +35,11 @@ impl fmt::Display for Locked {
         match &self.holder {
             _ if self.is_own => f.write_str("is locked by this very process")?,
             Some((Holder { host, pid, .. }, age)) => {
-                write!(f, "is locked by process {pid} on {host}, for {age} s; waited {:.1} s", self.waited.as_secs_f64())?;
+                write!(
+                    f,
+                    "is locked by process {pid} on {host}, for {age} s; waited {:.1} s",
+                    self.waited.as_secs_f64()
+                )?;
             }
             None => write!(f, "is locked; waited {:.1} s", self.waited.as_secs_f64())?,
         }

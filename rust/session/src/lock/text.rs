@@ -13,6 +13,7 @@
 //! add to this.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Kind, Result};
@@ -112,8 +113,9 @@ impl Text {
 
 /// What the item says when this process has just taken the lock.
 pub(super) fn holder_line(token: Token, ttl: u64) -> String {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy();
+    static HOST: LazyLock<String> =
+        LazyLock::new(|| rustix::system::uname().nodename().to_string_lossy().replace(char::is_whitespace, "_"));
+    let host = &*HOST;
     let pid = std::process::id();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     format!("host={host} pid={pid} since={since} ttl={ttl} token={token}\n")

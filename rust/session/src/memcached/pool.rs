@@ -80,9 +80,12 @@ impl Lent {
     }
 }
 
-/// Gives a connection back. One that crossed a `fork` on the way is closed: it is the parent's.
+/// Gives a connection back. One that crossed a `fork` on the way is the parent's: it is closed, or it
+/// goes back to the parent's pool, which [`take`] throws away.
 pub(super) fn keep(address: &str, lent: Lent) {
-    with(|pool| {
+    // At the end of a thread there is nothing to keep it for.
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
         if pool.process != lent.process {
             return;
         }

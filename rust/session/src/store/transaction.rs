@@ -107,7 +107,7 @@ impl Store {
         lock.check()?;
         let mut when = base.map_or(When::Missing, |base| When::Version(base.version));
         for _ in 0..ATTEMPTS {
-            let unlock = (end == End::Unlock && lock.is_held()).then(|| lock.unlock_op());
+            let unlock = (end == End::Unlock && !lock.is_released()).then(|| lock.unlock_op());
             let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, unlock, wait)?;
             let released = reply.map(|reply| lock::released(&mut *self.servers, lock, reply, wait));
             match put {

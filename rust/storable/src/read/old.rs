@@ -37,6 +37,8 @@ enum Came<N> {
 
 impl<B: Build> Reader<'_, '_, B> {
     /// Does what `root` does for images of today.
+    #[cold]
+    #[inline(never)]
     pub(super) fn old_root(&mut self, header: &Header) -> Outcome<B::Node, B> {
         let mut addresses = (header.major == 0).then(|| Addresses {
             size: match header.layout {

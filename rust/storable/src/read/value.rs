@@ -36,15 +36,15 @@ impl<B: Build> Reader<'_, '_, B> {
                 self.build.integer(i64::from(value.cast_signed()))?
             }
             tag::INTEGER if self.wide => {
-                let value = self.input.u64(self.big, "an integer")?;
+                let value = self.input.u64(self.native_big, "an integer")?;
                 self.build.integer(value.cast_signed())?
             }
             tag::INTEGER => {
-                let value = self.input.u32(self.big, "an integer")?;
+                let value = self.input.u32(self.native_big, "an integer")?;
                 self.build.integer(i64::from(value.cast_signed()))?
             }
             tag::DOUBLE => {
-                let bits = self.input.u64(self.big, "a double")?;
+                let bits = self.input.u64(self.native_big, "a double")?;
                 self.build.double(f64::from_bits(bits))?
             }
             tag::UNDEF => self.build.undef()?,

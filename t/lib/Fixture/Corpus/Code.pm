@@ -20,6 +20,11 @@ sub structures {
     return ( kept(), places(), revived(), refused(), left_out() );
 }
 
+sub returning {
+    my ($structure) = @_;
+    return sub { $structure };
+}
+
 sub in_a_list {
     my ($item) = @_;
     return sub { [$item] };
@@ -53,19 +58,20 @@ use constant CONSTANT => 'a constant';
 sub places {
     my $list  = [];
     my %place = (
-        'code alone'                             => $code,
-        'code twice'                             => [ $code, $code ],
-        'code and what follows'                  => [ $code, $list, $code, $list, 'end' ],
-        'code in a hash'                         => { code => $code },
-        'code by reference'                      => \$code,
-        'code that is an object'                 => bless( sub { 'an object' }, $class ),
-        'objects of one class, one of them code' =>
-          [ bless( {}, $class ), bless( sub { 1 }, $class ), bless( {}, $class ) ],
+        'code alone'            => $code,
+        'code twice'            => [ $code, $code ],
+        'code and what follows' => [ $code, $list, $code, $list, 'end' ],
+        'code in a hash'        => { code => $code },
+        'code by reference'     => \$code,
     );
-    return map {
-        my $structure = $place{$_};
-        [ $_, sub { $structure }, set => \%KEPT ]
-    } sort keys %place;
+    my $object  = bless sub { 'an object' }, $class;
+    my @objects = ( bless( {}, $class ), $object, bless [], $class );
+    my $kept    = [ 'Storable loses the class of code', sub { ref $_[0][1] eq $class } ];
+    return (
+        ( map { [ $_, returning( $place{$_} ), set => \%KEPT ] } sort keys %place ),
+        [ 'code that is an object, in a list',      returning( [ 1, $object ] ), set => \%KEPT, differs => $kept ],
+        [ 'objects of one class, one of them code', returning( \@objects ),      set => \%KEPT, differs => $kept ],
+    );
 }
 
 sub revived {
@@ -91,13 +97,15 @@ sub revived {
         [ 'code that may not be revived', in_a_list($code), set => { Deparse => 1 }, unread => $closed_off ],
         [
             'code that is forgiven too late', in_a_list($code), set => { Deparse => 1, %FORGIVEN },
-            unread => $closed_off
+            unread  => $closed_off,
+            differs => [ 'Storable forgives only what it freezes', sub { ${ $_[0][0] } =~ /^sub \{/ } ]
         ],
         [ 'code that closes over a variable', in_a_list($closes), set => \%KEPT, unread => $fails ],
         [ 'code with an attribute',           in_a_list($lvalue), set => \%KEPT, unread => $fails ],
         [
             'code of an overloaded class', in_a_list($loaded), set => \%KEPT,
-            unread => qr/^Cannot restore overloading on CODE/
+            unread  => qr/^Cannot restore overloading on CODE/,
+            differs => [ 'Storable loses the class of code', sub { ref $_[0][0] eq 'Fixture::Corpus::Overloaded' } ]
         ],
     );
 }

@@ -88,6 +88,23 @@ sub used {
     );
 }
 
+sub hiding {
+    my ($count) = @_;
+    my %hash;
+    lock_keys( %hash, 1 .. $count );
+    return \%hash;
+}
+
+sub unlocked {
+    my %hash = ( a => 1 );
+    lock_keys( %hash, qw(a hidden) );
+    unlock_keys(%hash);
+    return \%hash;
+}
+
+my $lost_lock = [ 'Storable forgets the lock of a hash without keys', sub { Internals::SvREADONLY( %{ $_[0] } ) } ];
+my $revived   = [ 'Storable makes a key of what is hidden',           sub { !exists $_[0]{hidden} } ];
+
 sub restricted {
     my %change = (
         'keys are locked'                    => sub { lock_keys( %{ $_[0] } ) },
@@ -96,9 +113,9 @@ sub restricted {
         'one value is locked'                => sub { lock_keys( %{ $_[0] } ); lock_value( %{ $_[0] }, 'a' ) },
         'keys and values are locked'         => sub { lock_hash( %{ $_[0] } ) },
         'all is locked'                      => sub { lock_hash_recurse( %{ $_[0] } ) },
-        'keys were locked, and unlocked'     => sub { lock_keys( %{ $_[0] }, qw(a b c d) ); unlock_keys( %{ $_[0] } ) },
-        'all was locked, and unlocked'       => sub { lock_hash( %{ $_[0] } );              unlock_hash( %{ $_[0] } ) },
-        'keys are locked, none is left'      => sub { lock_keys( %{ $_[0] } );              %{ $_[0] } = () },
+        'keys were locked, and unlocked'     => sub { lock_keys( %{ $_[0] } ); unlock_keys( %{ $_[0] } ) },
+        'all was locked, and unlocked'       => sub { lock_hash( %{ $_[0] } ); unlock_hash( %{ $_[0] } ) },
+        'keys are locked, none is left'      => sub { lock_keys( %{ $_[0] } ); %{ $_[0] } = () },
         'a UTF-8 key, keys are locked'       => sub { $_[0]{"\x{100}"}         = 1;  lock_keys( %{ $_[0] } ) },
         'a key that was UTF-8, all locked'   => sub { $_[0]{ as_text("\xe9") } = 1;  lock_hash( %{ $_[0] } ) },
         'undefined values, keys are locked'  => sub { $_[0]{$_} = undef for qw(a d); lock_keys( %{ $_[0] } ) },
@@ -106,10 +123,17 @@ sub restricted {
         'an object, keys are locked'         => sub { bless $_[0], 'Fixture::Corpus::Locked'; lock_keys( %{ $_[0] } ) },
     );
     return (
-        [ 'an empty hash, locked',            sub { my %hash; lock_keys(%hash); \%hash } ],
-        [ 'an empty hash that may have keys', sub { my %hash; lock_keys( %hash, qw(a b c) ); \%hash } ],
-        [ 'many hidden keys',                 sub { my %hash; lock_keys( %hash, 1 .. 300 ); $hash{7} = 1; \%hash } ],
-        [ 'a locked hash, twice',             sub { my %hash = ( a => 1 ); lock_keys(%hash); [ \%hash, \%hash ] } ],
+        [ 'an empty hash, locked',                          sub { hiding(0) }, differs => $lost_lock ],
+        [ 'keys were locked, one was hidden, and unlocked', \&unlocked,        differs => $revived ],
+        [ 'an empty hash that may have keys',               sub { my %hash; lock_keys( %hash, qw(a b c) ); \%hash } ],
+        [ 'many hidden keys', sub { my %hash; my $hash = hiding(300); $hash->{7} = 1; $hash } ],
+        [
+            'hidden keys of all counts',
+            sub {
+                [ map { hiding($_) } 1 .. 60 ]
+            }
+        ],
+        [ 'a locked hash, twice', sub { my %hash = ( a => 1 ); lock_keys(%hash); [ \%hash, \%hash ] } ],
         map {
             my $change = $change{$_};
             [ $_, sub { my $hash = { a => 1, b => { deep => 2 }, c => 'x' }; $change->($hash); $hash } ]

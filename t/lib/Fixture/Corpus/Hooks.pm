@@ -13,7 +13,7 @@ use Fixture::Corpus::Ties;
 my $hooked = 'Fixture::Corpus::Hooked';
 
 sub structures {
-    return ( kinds(), returned(), references(), classes(), unusual(), tied_objects(), nested(), attached(), refused() );
+    return ( kinds(), returned(), references(), classes(), unusual(), tied_objects(), nested(), attached() );
 }
 
 sub hooked {
@@ -172,14 +172,6 @@ sub classes {
     );
 }
 
-# Its name comes back as bytes, and a class of that name there is not.
-sub utf8_class {
-    my $name = "Fixture::Corpus::Hooked::\x{100}";
-    no strict 'refs';
-    @{"${name}::ISA"} = $hooked;
-    return $name;
-}
-
 sub unusual {
     my $of = sub {
         my ( $kind, %content ) = @_;
@@ -293,85 +285,6 @@ sub attached {
         'an attached object behind a hook'  => sub { [ hooked( 'x', $of->(''), [ $of->('') ] ) ] },
         'attached objects and what follows' =>
           sub { my $list = [1]; [ $list, $of->(''), $list, [2], $of->(''), $list ] },
-    );
-}
-
-sub refused {
-    my $of = sub {
-        my ( $kind, %content ) = @_;
-        return bless {%content}, "Fixture::Corpus::Hooked::$kind";
-    };
-    my $attach = qr/^STORABLE_attach did not return a \S+ object/;
-    my $odd    = qr/^Unexpected object type \(\d+\) in store_hook\(\)/;
-    return (
-        [
-            'a hook that returns text for a reference', sub { [ hooked( 'x', 'text' ) ] },
-            refused => qr/^Item #1 returned by STORABLE_freeze for \S+ is not a reference/
-        ],
-        [
-            'a hook that returns undef for a reference', sub { [ hooked( 'x', [], undef ) ] },
-            refused => qr/^Item #2 returned by STORABLE_freeze for \S+ is not a reference/
-        ],
-        [
-            'a hook that refers to code',
-            sub {
-                [ hooked( 'x', sub { 1 } ) ]
-            },
-            refused => qr/^Can't store CODE items/
-        ],
-        [
-            'a hook that changes its mind', sub { [ hooked('x'), bless [], $hooked ] },
-            refused => qr/^Too late to ignore hooks for (?:storing|cloning) class "$hooked"/
-        ],
-        [ 'a hook that dies', sub { [ $of->('DyingFreeze') ] }, refused => qr/^freeze failed/ ],
-        [
-            'a hook that dies of an object', sub { [ $of->( 'DyingFreeze', object => 1 ) ] },
-            refused => 'Fixture::Corpus::Failure'
-        ],
-        [
-            'a hook that dies, behind another', sub { [ hooked( 'x', [1], [ $of->('DyingFreeze') ] ) ] },
-            refused => qr/^freeze failed/
-        ],
-        [ 'a hook that dies when thawed', sub { [ $of->( 'DyingThaw', string => '' ) ] }, unread => qr/^thaw failed/ ],
-        [
-            'a hook that dies of an object when thawed', sub { [ $of->( 'DyingThaw', string => 'x' ) ] },
-            unread => 'Fixture::Corpus::Failure'
-        ],
-        [
-            'a hook that dies when thawed, behind another',
-            sub { [ hooked( 'x', [ $of->( 'DyingThaw', string => '' ) ] ) ] }, unread => qr/^thaw failed/
-        ],
-        [
-            'a class that only freezes', sub { [ $of->('Freezing') ] },
-            unread => qr/^No STORABLE_thaw defined for objects of class \S+ \(even after a "require \S+;"\)/
-        ],
-        [ 'a class that is nowhere', sub { [ $of->('Unloadable') ] }, unread => qr/^Can't locate \S+Unloadable\.pm/ ],
-        [
-            'a class with a hook, in UTF-8',
-            sub { [ bless ['x'], utf8_class() ] },
-            unread => qr/^Can't locate Fixture\/Corpus\/\S+\.pm/
-        ],
-        [
-            'code with a hook',
-            sub {
-                [ bless sub { 1 }, $hooked ]
-            },
-            refused => $odd
-        ],
-        [ 'a regexp with a hook', sub { [ bless qr/a/, $hooked ] },                                   refused => $odd ],
-        [ 'a handle with a hook', sub { open my $file, '<', $0 or die $!; [ bless $file, $hooked ] }, refused => $odd ],
-        [
-            'an element of a tied hash with a hook',
-            sub { my $hash = Fixture::Corpus::Ties::tied_hash(); [ bless \$hash->{a}, $hooked ] }, refused => $odd
-        ],
-        [
-            'an attached object that refers', sub { [ $of->('Attaching::Referring') ] },
-            refused => qr/^Freeze cannot return references if \S+ class is using STORABLE_attach/
-        ],
-        [ 'an attached object of another class', sub { [ $of->('Attaching::Other') ] },     unread => $attach ],
-        [ 'an attached nothing',                 sub { [ $of->('Attaching::Nothing') ] },   unread => $attach ],
-        [ 'an attached hash without a class',    sub { [ $of->('Attaching::Unblessed') ] }, unread => $attach ],
-        [ 'an attached object that dies',        sub { [ $of->('Attaching::Dying') ] }, unread => qr/^attach failed/ ],
     );
 }
 

@@ -63,24 +63,36 @@ sub names {
     my %name = (
         '0 as a class name'                      => '0',
         'main as a class name'                   => 'main',
-        'a class name in UTF-8'                  => "Fixture::Corpus::\x{100}\x{20ac}",
         'a class name in Latin-1'                => "Fixture::Corpus::\xe9",
-        'a long class name in UTF-8'             => "\x{100}" x 100,
         'a class name with an apostrophe'        => "Fixture'Corpus'Old",
         'a class name with leading colons'       => '::Fixture::Corpus::Lead',
         'a class name with trailing colons'      => 'Fixture::Corpus::Trail::',
         'a class name with spaces and line ends' => "Fixture Corpus\nClass",
-        'a class name with a zero byte'          => "Fixture::Corpus::A\0B",
     );
-    return @lengths, map {
-        my $name = $name{$_};
+    my ( $short, $long, $cut ) = ( "Fixture::Corpus::\x{100}\x{20ac}", "\x{100}" x 100, "Fixture::Corpus::A\0B" );
+    my $bytes = 'Storable takes its bytes for the name';
+    return (
+        @lengths,
+        ( map { [ $_, objects_of( $name{$_} ) ] } sort keys %name ),
+        [ 'a class name in UTF-8',      objects_of($short), differs => [ $bytes, of_class($short) ] ],
+        [ 'a long class name in UTF-8', objects_of($long),  differs => [ $bytes, of_class($long) ] ],
         [
-            $_,
-            sub {
-                [ map { bless {}, $name } 1, 2 ]
-            }
-        ]
-    } sort keys %name;
+            'a class name with a zero byte', objects_of($cut),
+            differs => [ 'Storable cuts the name there', of_class($cut) ]
+        ],
+    );
+}
+
+sub objects_of {
+    my ($class) = @_;
+    return sub {
+        [ map { bless {}, $class } 1, 2 ]
+    };
+}
+
+sub of_class {
+    my ($class) = @_;
+    return sub { ref $_[0][1] eq $class };
 }
 
 sub many {
@@ -88,20 +100,17 @@ sub many {
         my ($count) = @_;
         return map { bless [$_], "Fixture::Corpus::Many$_" } 1 .. $count;
     };
+    my @counts = map {
+        my $count = $_;
+        [
+            "$count classes, each twice",
+            sub {
+                [ map { $objects->($count) } 1, 2 ]
+            }
+        ]
+    } 127, 128, 129, 256, 257, 300;
     return (
-        (
-            map {
-                my $count = $_;
-                [
-                    "$count classes, each twice",
-                    sub {
-                        [ map { $objects->($count) } 1, 2 ]
-                    }
-                ]
-            } 127,
-            128, 129, 256, 257,
-            300
-        ),
+        @counts,
         [
             '300 objects of one class',
             sub {
@@ -161,10 +170,11 @@ sub refused {
         'a copy of a glob'           => [ sub { my $glob = *STDOUT; [ \$glob ] }, qr/^Can't store GLOB items/ ],
         'a glob as an element'       => [ sub { [*STDOUT] },                      qr/^Can't store GLOB items/ ],
         'an input and output object' => [ sub { [ *STDOUT{IO} ] },                qr/^Can't store IO items/ ],
-        'an open file' => [ sub { open my $file, '<', $0 or die $!; { file => $file } }, qr/^Can't store GLOB items/ ],
+        'an open file'               =>
+          [ sub { open my $file, '<', __FILE__ or die $!; { file => $file } }, qr/^Can't store GLOB items/ ],
         'a table of symbols'    => [ sub { \%Fixture::Corpus::Liar:: }, qr/^Can't store GLOB items/ ],
         'a blessed file handle' =>
-          [ sub { open my $file, '<', $0 or die $!; bless $file, $class }, qr/^Can't store GLOB items/ ],
+          [ sub { open my $file, '<', __FILE__ or die $!; bless $file, $class }, qr/^Can't store GLOB items/ ],
         'undef instead of a reference'    => [ sub { undef },  qr/^not a reference/ ],
         'text instead of a reference'     => [ sub { 'text' }, qr/^not a reference/ ],
         'a number instead of a reference' => [ sub { 42 },     qr/^not a reference/ ],

@@ -10,18 +10,19 @@ use warnings;
 sub chapters {
     return (
         { title => 'classes that come with perl', structures => [ numbers(), moments(), containers(), others() ] },
-        map { { title => "objects of $_->[0]", needs => [ $_->[0] ], structures => named( @$_[ 1 .. $#$_ ] ) } }
+        map { { title => "objects of $_->[0]", needs => [ $_->[0] ], structures => [ named( @$_[ 1 .. $#$_ ] ) ] } }
           packed(),
     );
 }
 
+# A name, then what builds the structure, or a list of that and its options.
 sub named {
     my @pairs = @_;
     my @structures;
     while ( my ( $name, $build ) = splice @pairs, 0, 2 ) {
-        push @structures, ref $build eq 'ARRAY' ? [ $name, @$build ] : [ $name, $build ];
+        push @structures, [ $name, ref $build eq 'ARRAY' ? @$build : $build ];
     }
-    return \@structures;
+    return @structures;
 }
 
 sub numbers {
@@ -29,23 +30,20 @@ sub numbers {
     require Math::BigInt;
     require Math::BigRat;
     require Math::Complex;
-    return @{
-        named(
-            'a Math::BigInt'      => sub { [ Math::BigInt->new('123456789012345678901234567890') ] },
-            'small Math::BigInts' => sub {
-                [ map { Math::BigInt->new($_) } 0, 1, -1, 'NaN', 'inf', '-inf' ]
-            },
-            'a Math::BigInt that was used'   => sub { my $n = Math::BigInt->new(2); [ $n**200, $n, "$n", $n + 1 ] },
-            'a Math::BigInt of 1,000 digits' => sub { Math::BigInt->new( '9' x 1_000 ) },
-            'a Math::BigFloat'               =>
-              sub { [ Math::BigFloat->new('3.14159265358979323846264338'), Math::BigFloat->new('-1e-50') ] },
-            'a Math::BigFloat, rounded'    => sub { Math::BigFloat->new(2)->bsqrt(30) },
-            'a Math::BigRat'               => sub { [ Math::BigRat->new('3/4'), Math::BigRat->new('-22/7') ] },
-            'numbers of bigint and bignum' =>
-              sub { [ eval 'use bigint; (2**100, 5)', eval 'use bignum; (0.1, 1e50)' ] },
-            'a Math::Complex' => sub { [ Math::Complex->make( 1, -2 ), sqrt( Math::Complex->make( -1, 0 ) ) ] },
-        )
-    };
+    return named(
+        'a Math::BigInt'      => sub { [ Math::BigInt->new('123456789012345678901234567890') ] },
+        'small Math::BigInts' => sub {
+            [ map { Math::BigInt->new($_) } 0, 1, -1, 'NaN', 'inf', '-inf' ]
+        },
+        'a Math::BigInt that was used'   => sub { my $n = Math::BigInt->new(2); [ $n**200, $n, "$n", $n + 1 ] },
+        'a Math::BigInt of 1,000 digits' => sub { Math::BigInt->new( '9' x 1_000 ) },
+        'a Math::BigFloat'               =>
+          sub { [ Math::BigFloat->new('3.14159265358979323846264338'), Math::BigFloat->new('-1e-50') ] },
+        'a Math::BigFloat, rounded'    => sub { Math::BigFloat->new(2)->bsqrt(30) },
+        'a Math::BigRat'               => sub { [ Math::BigRat->new('3/4'),       Math::BigRat->new('-22/7') ] },
+        'numbers of bigint and bignum' => sub { [ eval 'use bigint; (2**100, 5)', eval 'use bignum; (0.1, 1e50)' ] },
+        'a Math::Complex' => sub { [ Math::Complex->make( 1, -2 ), sqrt( Math::Complex->make( -1, 0 ) ) ] },
+    );
 }
 
 sub moments {
@@ -53,15 +51,13 @@ sub moments {
     require Time::Piece;
     require Time::Seconds;
     require Time::gmtime;
-    return @{
-        named(
-            'a Time::Piece'         => sub { [ Time::Piece::gmtime(1_700_000_000), Time::Piece::localtime(0) ] },
-            'a Time::Piece, parsed' => sub { Time::Piece->strptime( '2024-02-29 12:30:00', '%Y-%m-%d %H:%M:%S' ) },
-            'a Time::Seconds' => sub { [ Time::Seconds->new(3_600), Time::Piece::gmtime(9) - Time::Piece::gmtime(1) ] },
-            'a Time::gmtime'  => sub { Time::gmtime::gmtime(86_400) },
-            'a File::stat'    => sub { File::stat::populate( 1 .. 13 ) },
-        )
-    };
+    return named(
+        'a Time::Piece'         => sub { [ Time::Piece::gmtime(1_700_000_000), Time::Piece::localtime(0) ] },
+        'a Time::Piece, parsed' => sub { Time::Piece->strptime( '2024-02-29 12:30:00', '%Y-%m-%d %H:%M:%S' ) },
+        'a Time::Seconds' => sub { [ Time::Seconds->new(3_600), Time::Piece::gmtime(9) - Time::Piece::gmtime(1) ] },
+        'a Time::gmtime'  => sub { Time::gmtime::gmtime(86_400) },
+        'a File::stat'    => sub { File::stat::populate( 1 .. 13 ) },
+    );
 }
 
 sub containers {
@@ -71,23 +67,23 @@ sub containers {
     require Tie::RefHash;
     require Tie::Scalar;
     require Tie::SubstrHash;
-    return @{
-        named(
-            'a Tie::StdHash'    => sub { tie my %hash,  'Tie::StdHash';  %hash  = ( a => 1, b => [2] ); \%hash },
-            'a Tie::StdArray'   => sub { tie my @array, 'Tie::StdArray'; @array = ( 1, [2], 3 ); \@array },
-            'a Tie::StdScalar'  => sub { tie my $scalar, 'Tie::StdScalar', 5; \$scalar },
-            'a Tie::ExtraHash'  => sub { tie my %hash, 'Tie::ExtraHash'; %hash = ( a => 1 ); \%hash },
-            'a Tie::SubstrHash' => sub { tie my %hash, 'Tie::SubstrHash', 2, 3, 5; $hash{ab} = 'xyz'; \%hash },
-            'a Tie::RefHash'    =>
-              sub { tie my %hash, 'Tie::RefHash'; my $key = ['key']; $hash{$key} = 'value'; [ \%hash, $key ] },
-            'a Tie::RefHash of several keys' =>
-              sub { tie my %hash, 'Tie::RefHash'; $hash{$_} = 1 for [], 'plain'; \%hash },
-            'a Tie::RefHash::Nestable' => sub { tie my %hash, 'Tie::RefHash::Nestable'; $hash{a} = { b => 1 }; \%hash },
-            'an empty Tie::RefHash'    => sub { tie my %hash, 'Tie::RefHash'; \%hash },
-            'a field hash'             => sub { Hash::Util::FieldHash::fieldhash( my %hash ); $hash{a} = 1; \%hash },
-            'an id hash'               => sub { Hash::Util::FieldHash::idhash( my %hash );    $hash{a} = 1; \%hash },
-        )
-    };
+    return named(
+        'a Tie::StdHash'    => sub { tie my %hash,  'Tie::StdHash';  %hash  = ( a => 1, b => [2] ); \%hash },
+        'a Tie::StdArray'   => sub { tie my @array, 'Tie::StdArray'; @array = ( 1, [2], 3 ); \@array },
+        'a Tie::StdScalar'  => sub { tie my $scalar, 'Tie::StdScalar', 5; \$scalar },
+        'a Tie::ExtraHash'  => sub { tie my %hash, 'Tie::ExtraHash'; %hash = ( a => 1 ); \%hash },
+        'a Tie::SubstrHash' => sub { tie my %hash, 'Tie::SubstrHash', 2, 3, 5; $hash{ab} = 'xyz'; \%hash },
+        'a Tie::RefHash'    => [
+            sub { tie my %hash, 'Tie::RefHash'; my $key = ['key']; $hash{$key} = 'value'; [ \%hash, $key ] },
+            addresses => 1
+        ],
+        'a Tie::RefHash of several keys' =>
+          [ sub { tie my %hash, 'Tie::RefHash'; $hash{$_} = 1 for [], 'plain'; \%hash }, addresses => 1 ],
+        'a Tie::RefHash::Nestable' => sub { tie my %hash, 'Tie::RefHash::Nestable'; $hash{a} = { b => 1 }; \%hash },
+        'an empty Tie::RefHash'    => sub { tie my %hash, 'Tie::RefHash'; \%hash },
+        'a field hash'             => sub { Hash::Util::FieldHash::fieldhash( my %hash ); $hash{a} = 1; \%hash },
+        'an id hash'               => sub { Hash::Util::FieldHash::idhash( my %hash );    $hash{a} = 1; \%hash },
+    );
 }
 
 sub others {
@@ -102,30 +98,28 @@ sub others {
     Class::Struct::struct( 'Fixture::Corpus::Struct' => [ name => '$', list => '@' ] )
       if !Fixture::Corpus::Struct->can('new');
     my $glob = qr/^Can't store GLOB items/;
-    return @{
-        named(
-            'a version' => sub {
-                [ map { version->parse($_) } '1.2.3', 'v5.36.0', '1.05', '0' ]
-            },
-            'a version, declared' => sub { [ version->declare('1.2'), version->new(1.5), $^V ] },
-            'a JSON::PP::Boolean' => sub { [ JSON::PP::true(),        JSON::PP::false(), JSON::PP::true() ] },
-            'what JSON::PP reads' =>
-              sub { JSON::PP->new->decode('{"a":[1,2.5,"x",true,null],"b":{"c":1e3,"d":"\u0100"}}') },
-            'a JSON::PP'                => sub { JSON::PP->new->canonical->pretty },
-            'an encoding'               => sub { [ Encode::find_encoding('UTF-8') ] },
-            'an encoding by tables'     => sub { [ Encode::find_encoding('utf-16le') ] },
-            'a set of signals'          => sub { [ POSIX::SigSet->new( POSIX::SIGINT() ) ] },
-            'a Class::Struct'           => sub { Fixture::Corpus::Struct->new( name => 'x', list => [ 1, 2 ] ) },
-            'a Benchmark'               => sub { bless [ 1.5, 0.5, 0.25, 0, 0, 10 ], 'Benchmark' },
-            'a file of IO::File'        => [ sub { [ IO::File->new( $0, 'r' ) ] }, refused => $glob ],
-            'a File::Temp'              => [ sub { [ File::Temp->new ] },          refused => $glob ],
-            'a directory of File::Temp' => sub { bless { DIRNAME => '/nowhere', CLEANUP => 0 }, 'File::Temp::Dir' },
-            'a stream of Compress::Raw::Zlib' => [
-                sub { [ Compress::Raw::Zlib::Deflate->new ] },
-                refused => qr/^Cannot freeze Compress::Raw::Zlib::deflateStream object/
-            ],
-        )
-    };
+    return named(
+        'a version' => sub {
+            [ map { version->parse($_) } '1.2.3', 'v5.36.0', '1.05', '0' ]
+        },
+        'a version, declared' => sub { [ version->declare('1.2'), version->new(1.5), $^V ] },
+        'a JSON::PP::Boolean' => sub { [ JSON::PP::true(),        JSON::PP::false(), JSON::PP::true() ] },
+        'what JSON::PP reads' =>
+          sub { JSON::PP->new->decode('{"a":[1,2.5,"x",true,null],"b":{"c":1e3,"d":"\u0100"}}') },
+        'a JSON::PP'                      => sub { JSON::PP->new->canonical->pretty },
+        'an encoding'                     => sub { [ Encode::find_encoding('UTF-8') ] },
+        'an encoding by tables'           => sub { [ Encode::find_encoding('utf-16le') ] },
+        'a set of signals'                => sub { [ POSIX::SigSet->new( POSIX::SIGINT() ) ] },
+        'a Class::Struct'                 => sub { Fixture::Corpus::Struct->new( name => 'x', list => [ 1, 2 ] ) },
+        'a Benchmark'                     => sub { bless [ 1.5, 0.5, 0.25, 0, 0, 10 ], 'Benchmark' },
+        'a file of IO::File'              => [ sub { [ IO::File->new( __FILE__, 'r' ) ] }, refused => $glob ],
+        'a File::Temp'                    => [ sub { [ File::Temp->new ] },                refused => $glob ],
+        'a directory of File::Temp'       => sub { bless { DIRNAME => '/nowhere', CLEANUP => 0 }, 'File::Temp::Dir' },
+        'a stream of Compress::Raw::Zlib' => [
+            sub { [ Compress::Raw::Zlib::Deflate->new ] },
+            refused => qr/^Cannot freeze Compress::Raw::Zlib::deflateStream object/
+        ],
+    );
 }
 
 # name, then the structures of the chapter
@@ -193,7 +187,7 @@ sub packed {
                 [ map { DateTime->new( year => $_, time_zone => 'UTC' ) } 2000 .. 2003 ]
             },
         ],
-        [ 'Set::Object' => 'a Set::Object' => sub { Set::Object->new( 1, 'a', [2] ) } ],
+        [ 'Set::Object' => 'a Set::Object' => [ sub { Set::Object->new( 1, 'a', [2] ) }, addresses => 1 ] ],
     );
 }
 

@@ -75,7 +75,7 @@ sub tied_variables {
 }
 
 sub tied_handle {
-    open my $handle, '<', $0 or die $!;
+    open my $handle, '<', __FILE__ or die $!;
     tie *$handle, 'Fixture::Corpus::Tied::To::Handle';
     return $handle;
 }
@@ -128,7 +128,8 @@ sub elements {
         'a hash, then its element'           => sub { my $hash = tied_hash(); [ $hash, \$hash->{a}, \$hash->{a} ] },
         'an array, its object, its elements' =>
           sub { my $array = tied_array(); [ $array, tied @$array, \( @$array[ 0, 1 ] ) ] },
-        'a tied element that is blessed' => sub { my $hash = tied_hash(); [ bless \$hash->{a}, 'Fixture::Corpus::Plain' ] },
+        'a tied element that is blessed' =>
+          sub { my $hash = tied_hash(); [ bless \$hash->{a}, 'Fixture::Corpus::Plain' ] },
     );
     return map { [ $_, $element{$_} ] } sort keys %element;
 }

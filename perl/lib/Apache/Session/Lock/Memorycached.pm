@@ -23,23 +23,22 @@ sub release_read_lock { return 1 }
 # Locks run out on the server: there are no files to clean up.
 sub clean { return 1 }
 
-# Called with each session that was locked. A session in a package variable
-# outlives its request, its lock must not.
-sub end_with_request {
+# Under mod_perl this is called with each session that was locked. One in a package
+# variable outlives its request; its lock must not.
+*_end_with_request = sub {
     my ($session) = @_;
     my $request = eval { Apache2::RequestUtil->request } or return;
     weaken $session;
     $request->pool->cleanup_register(
         sub {
             return if !$session;
-            eval { $session->save; 1 } or warn "$session->{data}{_session_id}: $@";
+            eval { $session->save; 1 } or warn "session $session->{data}{_session_id} is not saved: $@";
             $session->release_all_locks;
         }
     );
     return;
-}
-
-*_end_with_request = \&end_with_request if $ENV{MOD_PERL};
+  }
+  if $ENV{MOD_PERL};
 
 1;
 

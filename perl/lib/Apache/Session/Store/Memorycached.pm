@@ -52,7 +52,10 @@ C<max_depth> and C<max_size> are for that module's own serializer: with others, 
 unknown id always dies, and the serializer decides what it makes of the bytes.
 C<< on_error => 'warn' >> is for saving and deleting here; a session that can't be
 read dies, unless C<< missing => 'empty' >> is given, too.
-Arguments that are not ours are passed over; C<Transaction> is the lock manager's.
+Arguments that are not ours are passed over. With C<Transaction>,
+L<Apache::Session::Lock::Memorycached> locks the session, and reads it for the store in
+the same round trip, and the session is saved under its lock; with another lock manager
+it is saved as without C<Transaction>.
 
 =head1 METHODS
 
@@ -84,6 +87,11 @@ Reads a session into C<serialized>.
 =item remove($session)
 
 Deletes a session, and leaves a tombstone for 300 seconds.
+
+=item conflicts
+
+What the last C<update> had to merge, as
+L<Apache::Session::Memorycached/conflicts> tells it.
 
 =item close
 

@@ -117,3 +117,53 @@ sub _is_at {
 }
 
 1;
+
+__END__
+
+=head1 NAME
+
+Apache::Session::Memorycached::Storable::File - files that are read and replaced as a whole
+
+=head1 SYNOPSIS
+
+    use Apache::Session::Memorycached::Storable::File qw(read_all replace overwrite_locked);
+
+    replace( '/var/lib/counter', '1' );
+    overwrite_locked( '/var/lib/counter', '2' );
+    my $bytes = read_all( '/var/lib/counter', 'locked' );
+
+=head1 DESCRIPTION
+
+What L<Apache::Session::Memorycached::Storable> does with files; there it is told when a
+file is replaced, and when overwritten. All functions take a name, an object whose text is
+one, or a reference to a scalar in place of a file. They die at the line where that
+module was called, with the file's name and the system's words.
+
+=head1 FUNCTIONS
+
+=over 4
+
+=item read_all($file, $locked)
+
+The bytes of a file; with a true C<$locked>, under a shared lock.
+
+=item replace($file, $bytes)
+
+Puts a new file with these bytes in the place of the old one, or does nothing.
+
+=item overwrite_locked($file, $bytes)
+
+Writes the bytes into the file, under an exclusive lock.
+
+=back
+
+=head1 SEE ALSO
+
+L<Apache::Session::Memorycached::Storable>
+
+=head1 COPYRIGHT AND LICENSE
+
+This is free software, under the same terms as Perl 5 itself. See
+L<Apache::Session::Memorycached/COPYRIGHT AND LICENSE>.
+
+=cut

@@ -22,7 +22,7 @@ use libperl_sys::{self as sys, AV, CV, HV, SV, svtype, thx};
 use storable::{HashFlags, Options, Order, Output, RefKind, Writer, number_text};
 
 use self::hook::Taken;
-use self::pairs::{Pairs, Style, Waiting};
+use self::pairs::{Pair, Pairs, Style, Waiting};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -72,6 +72,8 @@ pub(crate) fn freeze<O: Output>(perl: Perl, root: Scalar, how: &Freeze, out: O) 
         again: false,
         classes: Vec::new(),
         frames: Vec::new(),
+        pairs: Vec::new(),
+        taken: Vec::new(),
         held: Vec::new(),
         // SAFETY: the immortals of the interpreter that called us.
         undef: unsafe { shim::mc_undef(perl.raw()) },
@@ -108,23 +110,12 @@ impl Hasher for AddressHasher {
 }
 
 /// An open container.
+#[derive(Clone, Copy)]
 enum Frame {
-    Array {
-        array: *mut AV,
-        next: usize,
-        len: usize,
-        depth: usize,
-        held: bool,
-    },
-    Hash {
-        pairs: Pairs,
-        waiting: Option<Waiting>,
-        style: Style,
-        depth: usize,
-        held: bool,
-    },
-    /// An object that its hook took apart.
-    Hook(Box<Taken>),
+    Array { array: *mut AV, next: usize, len: usize, depth: usize, held: bool },
+    Hash { pairs: Pairs, waiting: Waiting, style: Style, depth: usize, held: bool },
+    /// An object that its hook took apart, the last in the walk's list of those.
+    Hook,
     /// The key of an element of a tied hash, after the object behind that.
     Key(*mut SV, usize),
     /// The index of an element of a tied array, after the object behind that.
@@ -165,6 +156,10 @@ struct Walk<O> {
     again: bool,
     classes: Vec<Class>,
     frames: Vec<Frame>,
+    /// Pairs of hashes that are not written in the order of `each`, straight from the hash.
+    pairs: Vec<Pair>,
+    /// The objects that were taken apart and are being written, innermost last.
+    taken: Vec<Taken>,
     /// What must live until the walk ends, whatever the code of the application does.
     held: Vec<*mut SV>,
     undef: *mut SV,
@@ -209,7 +204,7 @@ impl<O: Output> Walk<O> {
     /// are done.
     #[inline(always)]
     fn step_common(&mut self) -> Result<Next> {
-        let Walk { frames, writer, how, undef, careful, .. } = self;
+        let Walk { frames, writer, how, undef, careful, pairs: list, placeholder, .. } = self;
         let plain = !how.format.booleans && !*careful;
         while let Some(frame) = frames.last_mut() {
             match frame {
@@ -232,18 +227,15 @@ impl<O: Output> Walk<O> {
                     }
                 }
                 Frame::Hash { pairs, waiting, style, depth, .. } => {
-                    if let Some(waiting) = waiting.take() {
-                        waiting.write_key(writer, *style)?;
-                    }
-                    if let Some(found) = pairs.write(writer, *style)? {
-                        let value = found.value();
-                        *waiting = Some(found);
+                    waiting.write_key(writer, list, *style, *placeholder)?;
+                    if let Some((value, found)) = pairs.write(writer, list, *style, *placeholder)? {
+                        *waiting = found;
                         return Ok(Next::Value(value, *depth));
                     }
                 }
                 _ => return Ok(Next::Rare),
             }
-            frames.truncate(frames.len() - 1);
+            frames.pop();
         }
         Ok(Next::End)
     }
@@ -462,7 +454,7 @@ impl<O: Output> Walk<O> {
             let pairs = if self.how.canonical {
                 let mut sorted: Vec<Entry<'static>> = hash.entries().collect();
                 sorted.sort_by(|a, b| a.compare(*b));
-                Pairs::Sorted(sorted.into_iter())
+                Pairs::list(sorted, &mut self.pairs)
             } else {
                 Pairs::Perl(hash.entries())
             };
@@ -476,8 +468,8 @@ impl<O: Output> Walk<O> {
                 return Ok(());
             }
             let plain = !self.how.format.booleans && !self.careful;
-            let style = Style { flagged, restricted, placeholder: self.placeholder, plain };
-            self.frames.push(Frame::Hash { pairs, waiting: None, style, depth, held: false });
+            let style = Style { flagged, restricted, plain };
+            self.frames.push(Frame::Hash { pairs, waiting: Waiting::None, style, depth, held: false });
         }
         Ok(())
     }

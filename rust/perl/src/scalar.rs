@@ -175,7 +175,11 @@ impl Scalar {
     }
 
     /// Perl's idea of truth.
+    #[inline]
     pub(crate) fn is_true(self, perl: Perl) -> Result<bool> {
+        if self.flags() & (sys::SVf_OK | sys::SVs_GMG) == 0 {
+            return Ok(false);
+        }
         let (bytes, _) = self.string(perl)?;
         Ok(!matches!(&*bytes, b"" | b"0"))
     }

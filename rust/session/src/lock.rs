@@ -6,7 +6,7 @@
 //! competes.
 //!
 //! - `text`: what stands in the item
-//! - `acquire`: taking it, and waiting for one's turn
+//! - `acquire`: taking it, waiting for one's turn, giving it back; `patience`: when to look again
 //! - `held`: the locks of this thread, for those who wait for each other
 //! - `locked`: what there is to say when a lock could not be had
 //!
@@ -47,6 +47,7 @@
 mod acquire;
 mod held;
 mod locked;
+mod patience;
 mod text;
 
 use std::sync::Arc;

@@ -142,7 +142,8 @@ fn a_count_is_believed_exactly_as_far_as_its_elements_fit() {
 
 #[test]
 fn forged_counts_and_lengths_are_errors() {
-    let cases: [(&[u8], usize, &str); 14] = [
+    let cases: [(&[u8], usize, &str); 15] = [
+        (b"\x05\x0b\x21\x03\0\0\0\x01\0\0\0\0", 2, "expected a hash of 21474836480 bytes, found the end"),
         (b"\x05\x0b\x03\xff\xff\xff\xff\x05", 3, "expected the length of a hash, found a negative number"),
         (b"\x05\x0b\x03\x7f\xff\xff\xff\x05", 2, "expected a hash of 10737418235 bytes, found 1 byte"),
         (b"\x05\x0b\x02\x80\0\0\0", 3, "expected the length of an array, found a negative number"),

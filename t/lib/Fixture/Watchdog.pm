@@ -57,7 +57,7 @@ sub watch {
             last;
         }
         sysread $reader, $buffer, 4096, length $buffer or last;
-        while ( $buffer =~ s/^([+-])(\d+)\n// ) {
+        while ( $buffer =~ s/^([+-])(-?\d+)\n// ) {
             $1 eq '+' ? $guarded{$2} = 1 : delete $guarded{$2};
         }
     }

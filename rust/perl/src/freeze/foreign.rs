@@ -29,16 +29,11 @@ impl<O: Output> Walk<O> {
                     *held = true;
                 }
                 Frame::Hash { pairs, waiting, style, held, .. } => {
-                    pairs.copy(*style);
-                    pairs.copied_values().for_each(&mut hold);
-                    if let Some(waiting) = waiting {
-                        waiting.copy(*style);
-                        hold(waiting.value());
-                    }
+                    pairs.copy(waiting, &mut self.pairs, *style, self.placeholder).into_iter().for_each(&mut hold);
                     *held = true;
                 }
                 Frame::Key(key, _) => hold(*key),
-                Frame::Hook(_) | Frame::Index(_) => {}
+                Frame::Hook | Frame::Index(_) => {}
             }
         }
         self.held = held;
@@ -53,11 +48,7 @@ impl<O: Output> Walk<O> {
     /// Gives up what was held.
     pub(super) fn release(&mut self) -> Result<()> {
         let mut held = std::mem::take(&mut self.held);
-        for frame in std::mem::take(&mut self.frames) {
-            if let Frame::Hook(taken) = frame {
-                held.push(taken.into_frozen().into_raw());
-            }
-        }
+        held.extend(self.taken.drain(..).map(|taken| taken.into_frozen().into_raw()));
         if held.is_empty() {
             return Ok(());
         }
@@ -75,6 +66,7 @@ impl<O: Output> Walk<O> {
     pub(super) fn begin_again(&mut self) -> (*mut SV, usize) {
         self.writer.restart();
         self.frames.clear();
+        self.pairs.clear();
         self.seen.clear();
         for class in &mut self.classes {
             class.number = None;

@@ -67,7 +67,8 @@ impl<O: Output> Walk<O> {
         };
         let taken = self.taken(frozen, items, class, shape, behind, depth);
         returned.free()?;
-        self.frames.push(Frame::Hook(Box::new(taken?)));
+        self.taken.push(taken?);
+        self.frames.push(Frame::Hook);
         Ok(true)
     }
 
@@ -136,7 +137,7 @@ impl<O: Output> Walk<O> {
     /// The next value that a hook returned a reference to and that is not written yet; after the last, ends the
     /// frame and gives the object behind a tied one.
     pub(super) fn step_hook(&mut self) -> Result<Option<(*mut SV, usize)>> {
-        let Some(Frame::Hook(mut taken)) = self.frames.pop() else {
+        let Some(mut taken) = self.taken.pop() else {
             return Ok(None);
         };
         while let Some(&target) = taken.targets.get(taken.numbers.len()) {
@@ -144,13 +145,14 @@ impl<O: Output> Walk<O> {
                 let depth = taken.depth + 1;
                 self.check_depth(depth, self.how.max_depth)?;
                 self.writer.hook_value(&mut taken.frame);
-                self.frames.push(Frame::Hook(taken));
+                self.taken.push(taken);
                 return Ok(Some((target, depth)));
             };
             taken.numbers.push(number);
         }
+        self.frames.pop();
         let name = self.perl.class_name(self.classes[taken.class].stash)?;
-        let Taken { frame, class, frozen, numbers, behind, depth, .. } = *taken;
+        let Taken { frame, class, frozen, numbers, behind, depth, .. } = taken;
         let writer = &mut self.writer;
         let number = frozen.scalar().with_bytes(self.perl, |bytes| writer.hook_end(frame, name, bytes, &numbers))??;
         self.classes[class].number = Some(number);

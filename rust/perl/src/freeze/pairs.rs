@@ -1,34 +1,35 @@
 //! The pairs of a hash that is being written: in which order, and from where.
 
-use storable::{KeyFlags, Output, Writer};
-
 use libperl_sys::{self as sys, SV};
+use storable::{KeyFlags, Output, Writer};
 
 use super::write_leaf;
 use crate::entry::{Entries, Entry};
 use crate::error::Result;
 
 /// The pairs that are still to be written.
+#[derive(Clone, Copy)]
 pub(super) enum Pairs {
     /// In the order of `each`, straight from the hash.
     Perl(Entries<'static>),
-    /// Sorted, of the hash.
-    Sorted(std::vec::IntoIter<Entry<'static>>),
-    /// Taken out of the hash, which may change meanwhile.
-    Copied(std::vec::IntoIter<Copied>),
-}
-
-/// A pair that does not depend on its hash; the walk holds the value.
-pub(super) struct Copied {
-    key: Box<[u8]>,
-    flags: KeyFlags,
-    value: *mut SV,
+    /// Sorted, or taken out of the hash: from `next` up to `end` in the walk's list.
+    Listed { next: usize, end: usize },
 }
 
 /// A pair whose value is being written, and whose key comes after that.
+#[derive(Clone, Copy)]
 pub(super) enum Waiting {
+    None,
     Entry(Entry<'static>),
-    Copied(Box<Copied>),
+    /// Its place in the walk's list.
+    Listed(usize),
+}
+
+/// A pair in the walk's list.
+pub(super) enum Pair {
+    Entry(Entry<'static>),
+    /// Does not depend on its hash; the walk holds the value.
+    Copied { key: Box<[u8]>, flags: KeyFlags, value: *mut SV },
 }
 
 /// How the pairs of a hash are written.
@@ -36,121 +37,139 @@ pub(super) enum Waiting {
 pub(super) struct Style {
     pub(super) flagged: bool,
     pub(super) restricted: bool,
-    /// `PL_sv_placeholder`: the value of a key that is allowed and absent.
-    pub(super) placeholder: *mut SV,
     /// Booleans are strings and nothing need be remembered, so a string needs no second look.
     pub(super) plain: bool,
 }
 
 impl Pairs {
+    /// Puts pairs into the list.
+    pub(super) fn list(entries: impl IntoIterator<Item = Entry<'static>>, list: &mut Vec<Pair>) -> Pairs {
+        let next = list.len();
+        list.extend(entries.into_iter().map(Pair::Entry));
+        Pairs::Listed { next, end: list.len() }
+    }
+
     /// Writes pairs while their values are leaves; returns the first whose value is none, of which nothing is written.
     #[inline(always)]
-    pub(super) fn write<O: Output>(&mut self, writer: &mut Writer<O>, style: Style) -> Result<Option<Waiting>> {
-        Ok(match self {
+    pub(super) fn write<O: Output>(
+        &mut self,
+        writer: &mut Writer<O>,
+        list: &[Pair],
+        style: Style,
+        placeholder: *mut SV,
+    ) -> Result<Option<(*mut SV, Waiting)>> {
+        match self {
             Pairs::Perl(entries) => {
                 // A copy, which the compiler can keep in registers.
                 let mut walk = *entries;
-                let found = write_leaves(writer, &mut walk, style)?;
+                let found = write_leaves(writer, &mut walk, style, placeholder)?;
                 *entries = walk;
-                found.map(Waiting::Entry)
+                Ok(found.map(|entry| (entry.value(), Waiting::Entry(entry))))
             }
-            Pairs::Sorted(entries) => write_leaves(writer, entries, style)?.map(Waiting::Entry),
-            Pairs::Copied(pairs) => write_leaves(writer, pairs, style)?.map(|pair| Waiting::Copied(Box::new(pair))),
-        })
+            Pairs::Listed { next, end } => {
+                let mut rest = list[*next..*end].iter();
+                let found = write_leaves(writer, &mut rest, style, placeholder)?;
+                *next = *end - rest.len();
+                Ok(found.map(|pair| (pair.value(), Waiting::Listed(*next - 1))))
+            }
+        }
     }
 
-    /// Takes what is left out of the hash.
-    pub(super) fn copy(&mut self, style: Style) {
-        let left: Vec<Copied> = match self {
-            Pairs::Perl(entries) => entries.map(|entry| Copied::of(entry, style)).collect(),
-            Pairs::Sorted(entries) => entries.map(|entry| Copied::of(entry, style)).collect(),
-            Pairs::Copied(_) => return,
+    /// Takes what is left out of the hash, and the pair whose value is being written. Their values are returned.
+    pub(super) fn copy(&mut self, waiting: &mut Waiting, list: &mut Vec<Pair>, style: Style, placeholder: *mut SV) -> Vec<*mut SV> {
+        if let Waiting::Entry(entry) = *waiting {
+            *waiting = Waiting::Listed(list.len());
+            list.push(Pair::Entry(entry));
+        }
+        if let Pairs::Perl(entries) = *self {
+            *self = Pairs::list(entries, list);
+        }
+        let rest = match *self {
+            Pairs::Listed { next, end } => next..end,
+            Pairs::Perl(_) => 0..0,
         };
-        *self = Pairs::Copied(left.into_iter());
-    }
-
-    /// The values of pairs that were taken out of their hash.
-    pub(super) fn copied_values(&self) -> impl Iterator<Item = *mut SV> {
-        let copied = match self {
-            Pairs::Copied(pairs) => pairs.as_slice(),
-            _ => &[],
+        let waiting = match *waiting {
+            Waiting::Listed(at) => Some(at),
+            _ => None,
         };
-        copied.iter().map(|pair| pair.value)
-    }
-}
-
-impl Copied {
-    fn of(entry: Entry<'_>, style: Style) -> Copied {
-        let flags = if style.flagged { key_flags(entry, style) } else { KeyFlags::NONE };
-        Copied { key: entry.key().into(), flags, value: entry.value() }
+        let copy = |at: usize| {
+            let pair = &mut list[at];
+            if let Pair::Entry(entry) = *pair {
+                let flags = if style.flagged { key_flags(entry, style, placeholder) } else { KeyFlags::NONE };
+                *pair = Pair::Copied { key: entry.key().into(), flags, value: entry.value() };
+            }
+            pair.value()
+        };
+        waiting.into_iter().chain(rest).map(copy).collect()
     }
 }
 
 impl Waiting {
-    #[inline(always)]
-    pub(super) fn value(&self) -> *mut SV {
-        match self {
-            Waiting::Entry(entry) => entry.value(),
-            Waiting::Copied(pair) => pair.value,
-        }
-    }
-
     /// Writes the key, after the value.
     #[inline(always)]
-    pub(super) fn write_key<O: Output>(&self, writer: &mut Writer<O>, style: Style) -> Result<()> {
+    pub(super) fn write_key<O: Output>(
+        self,
+        writer: &mut Writer<O>,
+        list: &[Pair],
+        style: Style,
+        placeholder: *mut SV,
+    ) -> Result<()> {
         match self {
-            Waiting::Entry(entry) => entry.write_key(writer, style),
-            Waiting::Copied(pair) => pair.write_key(writer, style),
-        }
-    }
-
-    /// Takes the pair out of its hash.
-    pub(super) fn copy(&mut self, style: Style) {
-        if let Waiting::Entry(entry) = self {
-            *self = Waiting::Copied(Box::new(Copied::of(*entry, style)));
+            Waiting::None => Ok(()),
+            Waiting::Entry(entry) => entry.write_key(writer, style, placeholder),
+            Waiting::Listed(at) => (&list[at]).write_key(writer, style, placeholder),
         }
     }
 }
 
-trait Pair {
-    fn value(&self) -> *mut SV;
-    fn write_key<O: Output>(&self, writer: &mut Writer<O>, style: Style) -> Result<()>;
+/// What can be written as a value and a key.
+trait Write: Copy {
+    fn value(self) -> *mut SV;
+    fn write_key<O: Output>(self, writer: &mut Writer<O>, style: Style, placeholder: *mut SV) -> Result<()>;
 }
 
-impl Pair for Entry<'_> {
+impl Write for Entry<'_> {
     #[inline(always)]
-    fn value(&self) -> *mut SV {
-        Entry::value(*self)
+    fn value(self) -> *mut SV {
+        Entry::value(self)
     }
 
     #[inline(always)]
-    fn write_key<O: Output>(&self, writer: &mut Writer<O>, style: Style) -> Result<()> {
-        if style.flagged { write_flag_key(writer, *self, style) } else { Ok(writer.key(self.key())?) }
-    }
-}
-
-impl Pair for Copied {
-    fn value(&self) -> *mut SV {
-        self.value
-    }
-
-    fn write_key<O: Output>(&self, writer: &mut Writer<O>, style: Style) -> Result<()> {
+    fn write_key<O: Output>(self, writer: &mut Writer<O>, style: Style, placeholder: *mut SV) -> Result<()> {
         match style.flagged {
-            true => Ok(writer.flag_key(&self.key, self.flags)?),
-            false => Ok(writer.key(&self.key)?),
+            true => write_flag_key(writer, self, style, placeholder),
+            false => Ok(writer.key(self.key())?),
+        }
+    }
+}
+
+impl Write for &Pair {
+    fn value(self) -> *mut SV {
+        match self {
+            Pair::Entry(entry) => entry.value(),
+            Pair::Copied { value, .. } => *value,
+        }
+    }
+
+    fn write_key<O: Output>(self, writer: &mut Writer<O>, style: Style, placeholder: *mut SV) -> Result<()> {
+        match self {
+            Pair::Entry(entry) => entry.write_key(writer, style, placeholder),
+            Pair::Copied { key, flags, .. } if style.flagged => Ok(writer.flag_key(key, *flags)?),
+            Pair::Copied { key, .. } => Ok(writer.key(key)?),
         }
     }
 }
 
 #[inline(always)]
-fn write_leaves<O: Output, P: Pair>(
+fn write_leaves<O: Output, P: Write>(
     writer: &mut Writer<O>,
     pairs: &mut impl Iterator<Item = P>,
     style: Style,
+    placeholder: *mut SV,
 ) -> Result<Option<P>> {
     for pair in pairs {
         let value = pair.value();
-        if value == style.placeholder {
+        if value == placeholder {
             if !style.restricted {
                 continue;
             }
@@ -159,17 +178,17 @@ fn write_leaves<O: Output, P: Pair>(
         } else if !(style.plain && unsafe { write_leaf(writer, value) }) {
             return Ok(Some(pair));
         }
-        pair.write_key(writer, style)?;
+        pair.write_key(writer, style, placeholder)?;
     }
     Ok(None)
 }
 
 #[inline(never)]
-fn write_flag_key<O: Output>(writer: &mut Writer<O>, entry: Entry<'_>, style: Style) -> Result<()> {
-    Ok(writer.flag_key(entry.key(), key_flags(entry, style))?)
+fn write_flag_key<O: Output>(writer: &mut Writer<O>, entry: Entry<'_>, style: Style, placeholder: *mut SV) -> Result<()> {
+    Ok(writer.flag_key(entry.key(), key_flags(entry, style, placeholder))?)
 }
 
-fn key_flags(entry: Entry<'_>, style: Style) -> KeyFlags {
+fn key_flags(entry: Entry<'_>, style: Style, placeholder: *mut SV) -> KeyFlags {
     let mut flags = KeyFlags::NONE;
     if entry.is_utf8() {
         flags = flags | KeyFlags::UTF8;
@@ -178,7 +197,7 @@ fn key_flags(entry: Entry<'_>, style: Style) -> KeyFlags {
         flags = flags | KeyFlags::WAS_UTF8;
     }
     let value = entry.value();
-    if value == style.placeholder {
+    if value == placeholder {
         flags = flags | KeyFlags::PLACEHOLDER;
     }
     // SAFETY: a value of a live hash.

@@ -104,7 +104,7 @@ impl<O: Output> Walk<O> {
     #[inline(never)]
     pub(super) fn step_rare(&mut self) -> Result<Option<(*mut SV, usize)>> {
         match self.frames.last() {
-            Some(Frame::Hook(_)) => self.step_hook(),
+            Some(Frame::Hook) => self.step_hook(),
             Some(&Frame::Key(key, depth)) => {
                 self.frames.pop();
                 Ok(Some((key, depth)))

@@ -10,12 +10,12 @@
 //! give back:  delete the item if it is what I wrote;  if not, somebody waits: append "-token"
 //! ```
 //!
-//! The pauses double from 2 to 100 ms while nothing moves, and begin anew when the queue does; who
-//! stands far back looks less often. Half of each is random.
+//! When to look again, and who is passed over, is `patience`'s.
 
 use std::time::{Duration, Instant};
 
 use super::locked::Locked;
+use super::patience::Patience;
 use super::text::{Text, Token, holder_line};
 use super::{Lock, held};
 use crate::backend::{Backend, Item, Op, Reply, Version, When};
@@ -24,22 +24,13 @@ use crate::envelope;
 use crate::error::{Error, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
-use crate::pause::{pause, random_part};
+use crate::pause::pause;
 use crate::stats::{self, Counter};
 use crate::wait::{NoWait, Wait};
 
 /// How long an item is kept after its lock has run out, so that whoever takes the lock knows of the
 /// former holder: longer than a request lasts. All that share a server must agree on it.
 const KEPT: u64 = 300;
-
-/// The first pause, and the longest.
-const FIRST: Duration = Duration::from_millis(2);
-const LONGEST: Duration = Duration::from_millis(100);
-
-/// A waiter that has not taken its turn for so long is passed over by the next one, and by each
-/// further one a little later.
-const PASSED_OVER: Duration = Duration::from_millis(500);
-const STAGGER: Duration = Duration::from_millis(20);
 
 /// What is left to say when we have given up takes this long at most.
 const GOODBYE: Duration = Duration::from_millis(10);
@@ -153,7 +144,7 @@ impl<'a> Attempt<'a> {
         began: Instant,
         wait: &mut dyn Wait,
     ) -> Result<Taken> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new();
         let mut is_queued = false;
         loop {
             let Some(item) = self.look(backend, !is_queued, wait)? else {
@@ -395,44 +386,5 @@ fn both(
     match second {
         Some(second) => backend.exchange(&[first, second], wait),
         None => backend.exchange(&[first], wait),
-    }
-}
-
-/// When to look again, and when to take one's turn.
-#[derive(Default)]
-struct Patience {
-    pause: Duration,
-    /// The holder and our place when we looked last.
-    seen: Option<(Option<Token>, Option<usize>)>,
-    /// Whose lock could be taken, and when that was first seen.
-    free: Option<(Option<Token>, Instant)>,
-}
-
-impl Patience {
-    fn pause(&mut self, place: Option<usize>, text: &Text) -> Duration {
-        let seen = Some((text.token, place));
-        self.pause = if self.seen == seen { self.pause * 2 } else { FIRST };
-        self.seen = seen;
-        let ahead = u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(1);
-        let longest = self.pause.max(FIRST.saturating_mul(ahead)).min(LONGEST);
-        self.pause = self.pause.min(LONGEST);
-        longest / 2 + random_part(longest / 2)
-    }
-
-    /// Whether a lock that can be had is for us to take.
-    fn is_turn(&mut self, place: Option<usize>, text: &Text) -> bool {
-        let since = match self.free {
-            Some((token, since)) if token == text.token => since,
-            _ => Instant::now(),
-        };
-        self.free = Some((text.token, since));
-        match place {
-            None => false,
-            Some(0) => true,
-            Some(place) => {
-                let further = STAGGER.saturating_mul(u32::try_from(place - 1).unwrap_or(u32::MAX));
-                since.elapsed() >= PASSED_OVER + further
-            }
-        }
     }
 }

@@ -178,7 +178,7 @@ fn options(call: &Call<'_>) -> Result<(Classes, i64, Limits)> {
     if call.items() == 2 {
         let given = arg(call, 1)?;
         flags = if given.is_defined() { given } else { flags };
-    } else if call.items() % 2 == 0 {
+    } else if call.items().is_multiple_of(2) {
         return Err(Error::text("thaw takes an image, and flags or pairs of options and values"));
     }
     for at in (1..call.items()).step_by(2).filter(|_| call.items() != 2) {
@@ -231,7 +231,8 @@ fn revive(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
         error => error,
     })?;
     // Before 0.6, a reference to an object was stored as such.
-    let is_reference = header.is_some_and(|header| header.major == 0) && value.scalar().target().is_some_and(Scalar::is_object);
+    let is_reference =
+        header.is_some_and(|header| header.major == 0) && value.scalar().target().is_some_and(Scalar::is_object);
     Ok(if is_reference { value } else { perl.reference_to(value) })
 }
 

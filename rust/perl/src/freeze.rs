@@ -112,8 +112,20 @@ impl Hasher for AddressHasher {
 /// An open container.
 #[derive(Clone, Copy)]
 enum Frame {
-    Array { array: *mut AV, next: usize, len: usize, depth: usize, held: bool },
-    Hash { pairs: Pairs, waiting: Waiting, style: Style, depth: usize, held: bool },
+    Array {
+        array: *mut AV,
+        next: usize,
+        len: usize,
+        depth: usize,
+        held: bool,
+    },
+    Hash {
+        pairs: Pairs,
+        waiting: Waiting,
+        style: Style,
+        depth: usize,
+        held: bool,
+    },
     /// An object that its hook took apart, the last in the walk's list of those.
     Hook,
     /// The key of an element of a tied hash, after the object behind that.

@@ -265,6 +265,10 @@ fn what_is_tied_frozen_or_compiled_is_told_apart() {
         |w| hooked(w, Shape::Hash, "A", "", 7, Some("b")),
         |w| hooked(w, Shape::Hash, "A", "", 7, Some("b"))
     ));
+    assert!(!alike(
+        |w| hooked(w, Shape::Hash, "A", "", 7, Some("b")),
+        |w| hooked(w, Shape::Hash, "A", "", 7, Some("c"))
+    ));
     assert!(!alike(date, |w| hooked(w, Shape::Array, "Date", "2026", 7, None)));
     assert!(!alike(date, |w| hooked(w, Shape::Hash, "Time", "2026", 7, None)));
     assert!(!alike(date, |w| hooked(w, Shape::Hash, "Date", "2027", 7, None)));

@@ -71,14 +71,15 @@ KeepAliveTimeout        2
 TimeOut                 30
 GracefulShutdownTimeout 20
 $MPM{ $self->{mpm} }
-PerlSwitches $switches
-PerlModule   Fixture::Application::ModPerl
-PerlSetVar   SessionServer "$self->{session_server}"
+PerlSwitches          $switches
+PerlModule            Fixture::Application::ModPerl
+PerlSetVar            SessionServer "$self->{session_server}"
+PerlPostConfigHandler Fixture::Application::ModPerl::warm_up
 $more
 
 <Location "/">
     SetHandler          modperl
-
+    PerlOptions         +GlobalRequest
     PerlResponseHandler Fixture::Application::ModPerl
 </Location>
 END
@@ -88,7 +89,7 @@ END
 # A clean environment, because PERL5LIB and its like may be meant for another perl.
 sub execute {
     my ($self) = @_;
-    %ENV = ( PATH => "/usr/sbin:/usr/bin:/sbin:/bin", LT=>5, XX => '/usr/sbin:/usr/bin:/sbin:/bin', LANG => 'C.UTF-8' );
+    %ENV = ( PATH => '/usr/sbin:/usr/bin:/sbin:/bin', LANG => 'C.UTF-8' );
     return exec Fixture::Needs::program('apache2'), '-f', "$self->{directory}/httpd.conf", '-D', 'FOREGROUND';
 }
 

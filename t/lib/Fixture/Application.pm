@@ -10,12 +10,14 @@ package Fixture::Application;
 #     /new      makes a session
 #     /show     gives its keys and values, a line each
 #     /visit    changes a key at the top and one below
-#     /set/KEY  sets this key, without a lock
+#     /set/K/V  sets the key K, without a lock
 #     /count    adds one to a counter, in a transaction
 #     /die      dies in a transaction, with a change that is not saved yet
 #     /keep     leaves a transaction in a package variable
 #     /keep/die dies after that
 #     /plain    touches no session
+#
+# `warm_up` uses sessions and keeps one, as a server may do before it forks.
 
 use strict;
 use warnings;
@@ -33,12 +35,12 @@ my %ROUTES = (
     plain => sub { return 'plain' },
 );
 
-# For what outlives its request: on purpose, in /keep.
-our %kept;
+# For what outlives its request, and its process.
+our ( %kept, $warm );
 
 sub new {
     my ( $class, %arguments ) = @_;
-    return bless { arguments => { timeout => 600, lock_timeout => $ENV{LT}//20, missing => 'die', %arguments } }, $class;
+    return bless { arguments => { timeout => 600, lock_timeout => 10, missing => 'die', %arguments } }, $class;
 }
 
 # The status, the session's id for the cookie, and the text of the answer.
@@ -49,6 +51,14 @@ sub answer {
     my $text  = eval { $route->( $self, \$id, @rest ) };
     return ( 200, $id, $text ) if defined $text;
     return ( 500, $id, $@ );
+}
+
+sub warm_up {
+    my ($self) = @_;
+    $warm = $self->session(undef);
+    $warm->{warm} = 1;
+    tied(%$warm)->save;
+    return;
 }
 
 sub session {
@@ -81,11 +91,11 @@ sub visit {
 }
 
 sub set {
-    my ( $self, $id, $key ) = @_;
+    my ( $self, $id, $key, $value ) = @_;
     my $session = $self->session($$id);
-    $session->{$key} = 1;
+    $session->{$key} = $value;
     tied(%$session)->save;
-    return $key;
+    return $value;
 }
 
 sub count {
@@ -99,7 +109,7 @@ sub count {
 sub give_up {
     my ( $self, $id ) = @_;
     my $session = $self->session( $$id, Transaction => 1 );
-    $session->{before_death} = 1;
+    $session->{before_death}++;
     die "on purpose\n";
 }
 

@@ -29,7 +29,11 @@ pub(super) enum Waiting {
 pub(super) enum Pair {
     Entry(Entry<'static>),
     /// Does not depend on its hash; the walk holds the value.
-    Copied { key: Box<[u8]>, flags: KeyFlags, value: *mut SV },
+    Copied {
+        key: Box<[u8]>,
+        flags: KeyFlags,
+        value: *mut SV,
+    },
 }
 
 /// How the pairs of a hash are written.
@@ -76,7 +80,13 @@ impl Pairs {
     }
 
     /// Takes what is left out of the hash, and the pair whose value is being written. Their values are returned.
-    pub(super) fn copy(&mut self, waiting: &mut Waiting, list: &mut Vec<Pair>, style: Style, placeholder: *mut SV) -> Vec<*mut SV> {
+    pub(super) fn copy(
+        &mut self,
+        waiting: &mut Waiting,
+        list: &mut Vec<Pair>,
+        style: Style,
+        placeholder: *mut SV,
+    ) -> Vec<*mut SV> {
         if let Waiting::Entry(entry) = *waiting {
             *waiting = Waiting::Listed(list.len());
             list.push(Pair::Entry(entry));
@@ -184,7 +194,12 @@ fn write_leaves<O: Output, P: Write>(
 }
 
 #[inline(never)]
-fn write_flag_key<O: Output>(writer: &mut Writer<O>, entry: Entry<'_>, style: Style, placeholder: *mut SV) -> Result<()> {
+fn write_flag_key<O: Output>(
+    writer: &mut Writer<O>,
+    entry: Entry<'_>,
+    style: Style,
+    placeholder: *mut SV,
+) -> Result<()> {
     Ok(writer.flag_key(entry.key(), key_flags(entry, style, placeholder))?)
 }
 

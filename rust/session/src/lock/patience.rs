@@ -19,7 +19,7 @@ use crate::pause::random_part;
 const FIRST: Duration = Duration::from_micros(250);
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// How long a place in the queue is taken to last, before anything was measured.
+/// How long a place in the queue is taken to last, at most, and before anything was measured.
 const PACE: Duration = Duration::from_millis(2);
 
 /// A waiter that has not taken its turn for so long is passed over by the next one, and by each
@@ -56,7 +56,8 @@ impl Patience {
                     && place < before
                 {
                     let moved = u32::try_from(before - place).unwrap_or(u32::MAX);
-                    self.pace = (self.pace + now.duration_since(since) / moved) / 2;
+                    // Half of what it took: who oversleeps makes the queue slower than it need be.
+                    self.pace = (now.duration_since(since) / moved / 2).min(PACE);
                 }
                 self.pause = FIRST;
                 self.seen = Some((text.token, place, now));

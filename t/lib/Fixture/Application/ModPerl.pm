@@ -2,9 +2,10 @@ package Fixture::Application::ModPerl;
 
 # Fixture::Application as a response handler of mod_perl 2.
 #
-#     PerlModule          Fixture::Application::ModPerl
-#     PerlSetVar          SessionServer 127.0.0.1:11211
-#     PerlResponseHandler Fixture::Application::ModPerl
+#     PerlModule            Fixture::Application::ModPerl
+#     PerlSetVar            SessionServer 127.0.0.1:11211
+#     PerlPostConfigHandler Fixture::Application::ModPerl::warm_up
+#     PerlResponseHandler   Fixture::Application::ModPerl
 
 use strict;
 use warnings;
@@ -13,12 +14,24 @@ use Apache2::Const -compile => qw(OK);
 use Apache2::RequestIO   ();
 use Apache2::RequestRec  ();
 use Apache2::RequestUtil ();
+use Apache2::ServerRec   ();
+use Apache2::ServerUtil  ();
 use APR::Table           ();
 use Fixture::Application;
 
+sub application { return Fixture::Application->new( servers => [ $_[0]->dir_config('SessionServer') ] ) }
+
+# In the first process, which as root can't use the embedded store of another user.
+sub warm_up {
+    my ( undef, undef, undef, $server ) = @_;
+    my $application = application($server);
+    $application->warm_up if $> || $server->dir_config('SessionServer') !~ /^embedded:/;
+    return Apache2::Const::OK;
+}
+
 sub handler {
     my ($request)   = @_;
-    my $application = Fixture::Application->new( servers => [ $request->dir_config('SessionServer') ] );
+    my $application = application($request);
     my ($cookie)    = ( $request->headers_in->get('Cookie') // '' ) =~ /\bsession=([0-9a-f]+)/;
 
     my ( $status, $id, $text ) = $application->answer( $cookie, $request->uri );

@@ -13,6 +13,7 @@ use Fixture::Application;
 
 sub app {
     my $application = Fixture::Application->new( servers => [ $ENV{SESSION_SERVER} ] );
+    $application->warm_up;
     return sub {
         my ($environment) = @_;
         my ($cookie) = ( $environment->{HTTP_COOKIE} // '' ) =~ /\bsession=([0-9a-f]+)/;

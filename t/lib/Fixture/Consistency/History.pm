@@ -12,7 +12,7 @@ package Fixture::Consistency::History;
 # A line is the time by the monotonic clock, what happens, the number of the request,
 # and more. Each step of a request is two lines: it begins, it has ended.
 #
-#     open N ID plain|transaction|create      opened N ok|missing|failed ID KEY=NAME…
+#     open N ID|- plain|transaction           opened N ok|missing|failed ID KEY=NAME…
 #     save N KEY=NAME…                        saved N ok|dropped|failed|unknown TEXT
 #     delete N                                deleted N ok|unknown TEXT
 #     move N                                  moved N ok|failed|unknown NEW
@@ -24,7 +24,9 @@ package Fixture::Consistency::History;
 #
 # A request, read:
 #     name         worker.number
-#     id, mode     as in `open`
+#     id, mode     as in `open`; the id of a new session is the one that it got
+#     is_new       it made the session
+#     is_of        what the session says of its id
 #     seen         { KEY => NAME }, where it was opened and there was a session
 #     patch        { KEY => NAME }, what it set out to save
 #     opening, saving, deleting, moving    { from, to, outcome, text }; `to` is
@@ -77,11 +79,12 @@ sub parse {
     my ( $class, %lines ) = @_;
     my $self = bless { requests => [], faults => [], stats => {} }, $class;
     for my $worker ( sort keys %lines ) {
-        my ( $heard, %request ) = (0);
+        my %request;
         for my $line ( @{ $lines{$worker} } ) {
             my ( $time, $what, @rest ) = split ' ', $line;
-            $heard = $time;
-            if    ( $what eq 'stats' ) { $self->{stats}{$worker} = { map { split /=/ } @rest } }
+            if ( $what eq 'stats' ) {
+                $self->{stats}{$worker} = { map { split /=/ } @rest };
+            }
             elsif ( $what eq 'fault' ) { push @{ $self->{faults} }, { kind => $rest[0], from => $time, to => $NEVER } }
             elsif ( $what eq 'over' )  { $self->{faults}[-1]{to} = $time }
             else {
@@ -94,33 +97,35 @@ sub parse {
         push @{ $self->{requests} }, values %request;
     }
     @{ $self->{requests} } = sort { $a->{opening}{from} <=> $b->{opening}{from} } @{ $self->{requests} };
-    @{ $self->{faults} }   = sort { $a->{from} <=> $b->{from} } @{ $self->{faults} };
+    @{ $self->{faults} }   = sort { $a->{from}          <=> $b->{from} } @{ $self->{faults} };
     return $self;
 }
 
 sub note_step {
     my ( $request, $time, $what, @rest ) = @_;
     if ( $STEP{$what} ) {
-        $request->{ $GERUND{$what} } = { from => $time, to => $NEVER, outcome => 'unknown', text => '' };
-        @$request{qw(id mode)} = @rest if $what eq 'open';
-        $request->{patch} = pairs(@rest) if $what eq 'save';
+        $request->{ $GERUND{$what} }  = { from => $time, to => $NEVER, outcome => 'unknown', text => '' };
+        @$request{qw(id mode is_new)} = ( @rest, $rest[0] eq '-' ) if $what eq 'open';
+        $request->{patch}             = pairs(@rest)               if $what eq 'save';
         return;
     }
     my $begin = $BEGIN{$what} or die "a line that says $what";
     my $step  = $request->{ $GERUND{$begin} };
     $step->{outcome} = shift @rest;
     $step->{to}      = $time if $step->{outcome} ne 'unknown';
-    if ( $step->{outcome} ne 'ok' ) { $step->{text} = "@rest" }
+    if    ( $step->{outcome} ne 'ok' ) { $step->{text} = "@rest" }
     elsif ( $what eq 'opened' ) {
         $request->{is_of} = shift @rest;
-        $request->{id}    = $request->{is_of} if $request->{mode} eq 'create';
+        $request->{id}    = $request->{is_of} if $request->{is_new};
         $request->{seen}  = pairs(@rest);
     }
     elsif ( $what eq 'moved' ) { $request->{new} = $rest[0] }
     return;
 }
 
-sub pairs { return { map { split /=/, $_, 2 } @_ } }
+sub pairs {
+    return { map { split /=/, $_, 2 } @_ };
+}
 
 sub requests { return @{ $_[0]{requests} } }
 sub faults   { return @{ $_[0]{faults} } }

@@ -24,7 +24,7 @@ our @KEYS = qw(a b c d cart);
 sub put {
     my ( $session, $key, $name, $size ) = @_;
     my $text = text( $key, $name, $size );
-    $session->{$key}      = $key eq 'cart' ? { left => { text => $text }, right => [ 0, $text ] } : $text;
+    $session->{$key} = $key eq 'cart' ? { left => { text => $text }, right => [ 0, $text ] } : $text;
     $session->{"$key.by"} = $name;
     return $name;
 }
@@ -63,8 +63,8 @@ sub names {
         $names{$key} = $name if defined $name;
     }
     my ( $n, $by ) = @$session{qw(n n.by)};
-    $names{n} = "$by:$n"          if defined $n && defined $by;
-    $names{n} = '!one-of-n-n.by'  if defined $n xor defined $by;
+    $names{n} = "$by:$n"         if defined $n && defined $by;
+    $names{n} = '!one-of-n-n.by' if defined $n xor defined $by;
     return \%names;
 }
 
@@ -84,7 +84,7 @@ sub name_of {
     for my $text (@texts) {
         return "!nothing-of-$by" if !defined $text;
         my ($size) = $text =~ /\A\S+ \S+ (\d+) /;
-        return "!damaged-$by"    if !defined $size || $text ne text( $key, $by, $size );
+        return "!damaged-$by" if !defined $size || $text ne text( $key, $by, $size );
     }
     return $by;
 }

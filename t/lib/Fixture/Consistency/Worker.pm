@@ -28,7 +28,7 @@ my @MIX = (
     transact  => 235,
     logout    => 2,
     move      => 1,
-    crash     => 2,
+    crash     => 1,
 );
 
 # What a save can end with that is certain to have changed nothing.
@@ -122,7 +122,7 @@ sub logout {
 }
 
 sub move {
-    my ($self) = @_;
+    my ($self)  = @_;
     my $slot    = $self->any_slot;
     my $session = $self->open_current( 'plain', $slot ) or return;
     pause();
@@ -138,7 +138,10 @@ sub move {
     my ($error) = outcome( sub { $new = tied(%$session)->regenerate_id } );
     leave($session);
     if ($error) {
-        return $self->log( moved => $error =~ /^regenerate_id: there is no such session/ ? 'failed' : 'unknown', $error );
+        return $self->log(
+            moved => $error =~ /^regenerate_id: there is no such session/ ? 'failed' : 'unknown',
+            $error
+        );
     }
     $self->log( moved => 'ok', $new );
     return $self->publish( $slot, $new );
@@ -156,12 +159,12 @@ sub open_current {
         return          if $id ne ( $self->ids($slot) )[-1];
         $self->{request}++;
     }
-    my $session = $self->open_session( undef, 'create' ) or return;
+    my $session = $self->open_session( undef, $mode ) or return;
     $self->publish( $slot, $session->{_session_id} );
     return $session;
 }
 
-# A tied hash; undef where there is no session, or none can be had.
+# A tied hash, of a new session where the id is undefined; undef where there is no session, or none can be had.
 sub open_session {
     my ( $self, $id, $mode ) = @_;
     $mode //= 'plain';
@@ -171,6 +174,7 @@ sub open_session {
     $self->{patch}      = {};
     $self->log( open => $id // '-', $mode );
     my ($error) = outcome( sub { tie %session, $CLASS, $id, \%arguments } );
+
     if ($error) {
         $self->log( opened => 'failed', $error );
         return;
@@ -187,10 +191,11 @@ sub open_session {
 
 # Up to three keys, each in one of the ways in which one can be changed.
 sub change_something {
-    my ( $self, $session ) = @_;
-    my ( $patch, $name ) = ( $self->{patch}, "$self->{number}.$self->{request}" );
+    my ( $self,  $session ) = @_;
+    my ( $patch, $name )    = ( $self->{patch}, "$self->{number}.$self->{request}" );
     for ( 1 .. 1 + int rand 3 ) {
-        my $key  = $KEYS[ rand @KEYS ];
+        my $key = $KEYS[ rand @KEYS ];
+        next if $patch->{$key};
         my $size = rand() < 0.05 ? int rand 30_000 : int rand 200;
         $patch->{$key} =
             !exists $session->{$key} ? put( $session, $key, $name, $size )
@@ -291,8 +296,8 @@ sub pause {
 
 sub pick {
     my (@weights) = @_;
-    my $sum  = 0;
-    my %mix  = @weights;
+    my $sum       = 0;
+    my %mix       = @weights;
     $sum += $_ for values %mix;
     my $left = rand $sum;
     while ( my ( $what, $weight ) = splice @weights, 0, 2 ) {

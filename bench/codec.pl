@@ -56,5 +56,12 @@ $topic->note(<<'NOTE');
 CPU time. Blocks of 4 ms, taking turns; the ratio is how many times as fast ours is. Freezing gives the same bytes as
 Storable, in its hash order, which is made sure of before. Sereal is used with its defaults and in its fastest way: its
 functions, on objects that are kept. Thawing includes freeing what was thawed, the same work for all three.
+
+What bounds thawing, in instructions as callgrind counts them. A login takes 73,000 of them with us and 107,000 with
+Storable. 26,000 are perl's, to free the result. Of the 47,000 that making it takes, some 28,000 are perl's and
+malloc's, too: keys are hashed and looked up in perl's table of keys, and each string is a head, a body and a buffer. That
+alone is half of Storable's total, so twice its speed is out of reach while each value becomes a value of perl's. The tree is
+the same: 281,000 to free and 407,000 of perl's to make, against 1,078,000 in all for Storable. 100 KB of text are one
+copy of memory, for Storable as for us: 97.5 % of the call is in memcpy.
 NOTE
 $topic->print;

@@ -75,13 +75,13 @@ PerlSwitches          $switches
 PerlModule            Fixture::Application::ModPerl
 PerlSetVar            SessionServer "$self->{session_server}"
 PerlPostConfigHandler Fixture::Application::ModPerl::warm_up
-$more
 
 <Location "/">
     SetHandler          modperl
     PerlOptions         +GlobalRequest
     PerlResponseHandler Fixture::Application::ModPerl
 </Location>
+$more
 END
     return close $file;
 }

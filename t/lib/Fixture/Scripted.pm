@@ -9,7 +9,14 @@ package Fixture::Scripted;
 #     );
 #
 # One list for each connection, in the order in which they come, and one step
-# for each request on it; where the lists end, everything passes. The steps:
+# for each request on it; where the lists end, everything passes. Or, counted over all
+# connections, a fault in the N-th request, which stays or does not:
+#
+#     my $server = Fixture::Scripted->start(
+#         upstream => $memcached, fault => 'silent', at => 3, stays => 1,
+#     );
+#
+# The steps:
 #
 #     pass             the real answer
 #     silent           no answer, the connection stays open
@@ -20,6 +27,8 @@ package Fixture::Scripted;
 #     [ say => "…" ]   these bytes instead, the request never reaches upstream
 #     [ and => "…" ]   the real answer with these bytes after it
 #     last             the real answer, then closed
+#     former           the real answer to the request before, on this connection
+#     refuse           no answer, and no connection from now on
 #
 # What arrives in one piece is one request, which is so for small sessions.
 # `requests` returns what was asked so far, one element for each.
@@ -48,6 +57,9 @@ sub start {
         log      => File::Temp->new,
         upstream => $option{upstream} && $option{upstream}->port,
         script   => $option{script} // [],
+        fault    => $option{fault},
+        at       => $option{at},
+        stays    => $option{stays},
         port     => $listener->sockport,
     }, $class;
 
@@ -102,20 +114,33 @@ sub converse {
         PeerHost => '127.0.0.1',
         PeerPort => $self->{upstream},
     );
+    my $former = '';
     while (1) {
         sysread $client, my $request, 1 << 20 or return;
         $self->record($request);
-        my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // 'pass';
+        my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // $self->fault // 'pass';
         my $answer =
-            $act =~ /^(?:silent|hangup)$/ ? ''
-          : $act eq 'say'                 ? $with
-          :                                 ask( $upstream, $request );
+            $act =~ /^(?:silent|hangup|refuse)$/ ? ''
+          : $act eq 'say'                        ? $with
+          :                                        ask( $upstream, $request );
+        ( $former, $answer ) = ( $answer, $former ) if $act eq 'former';
+        $former = $answer if $act eq 'pass';
+        kill KILL => getppid if $act eq 'refuse';
         if ( $act eq 'late' )            { select undef, undef, undef, $with }
         if ( $act =~ /^(?:cut|stall)$/ ) { $answer = substr $answer, 0, $with }
         if ( $act eq 'and' )             { $answer .= $with }
         syswrite $client, $answer if length $answer;
-        return if $act =~ /^(?:hangup|cut|last)$/;
+        return if $act =~ /^(?:hangup|refuse|cut|last)$/;
     }
+}
+
+# What is to happen to the request that was just recorded, by its number.
+sub fault {
+    my ($self) = @_;
+    return if !defined $self->{fault};
+    my $number = $self->requests;
+    return if $number < $self->{at} || $number > $self->{at} && !$self->{stays};
+    return $self->{fault};
 }
 
 sub record {

@@ -15,11 +15,12 @@ use Time::HiRes qw(alarm);
 use re          ();
 
 {
+
     package Overloaded;
-    use overload '""' => sub {'text'}, fallback => 1;
+    use overload '""' => sub { 'text' }, fallback => 1;
 }
 
-@INC = ();
+@INC                            = ();
 $Storable::canonical            = 1;
 $Storable::recursion_limit      = 5_000;
 $Storable::recursion_limit_hash = 5_000;

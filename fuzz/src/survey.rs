@@ -114,8 +114,8 @@ impl Build for Survey {
         self.altered |= flags.contains(KeyFlags::PLACEHOLDER) && !matches!(self.kinds[value], Kind::Undef);
         if let Kind::Hash(HashFlags { restricted, .. }, keys) = &mut self.kinds[hash] {
             let marked = flags.contains(KeyFlags::LOCKED) || flags.contains(KeyFlags::PLACEHOLDER);
-            let text = if flags.contains(KeyFlags::UTF8) { std::str::from_utf8(key).unwrap_or_default() } else { "\u{263a}" };
-            let shorter = text.chars().all(|character| u32::from(character) < 256);
+            let wide = |text: &str| text.chars().any(|character| u32::from(character) > 255);
+            let shorter = flags.contains(KeyFlags::UTF8) && !std::str::from_utf8(key).is_ok_and(wide);
             self.altered |= !keys.insert(key.to_vec()) || marked && !*restricted || shorter;
         }
         Ok(())

@@ -293,4 +293,27 @@ subtest 'weak references' => sub {
     ok Scalar::Util::isweak( $copy->{list}[0] ), 'are weak again';
 };
 
+subtest 'hooks that ask Storable what is being done' => sub {
+    my @answers;
+    my $ask = sub {
+        push @answers, join ' ',
+          map { ( $_ => Storable->can($_)->() ? 1 : 0 ) } qw(is_storing is_retrieving last_op_in_netorder);
+    };
+    no warnings 'once';
+    local *Asking::STORABLE_freeze = sub { $ask->(); return 'x' };
+    local *Asking::STORABLE_thaw   = sub { $ask->(); return };
+    my $object = bless [], 'Asking';
+    thaw( nfreeze($object) );
+    thaw( freeze($object) );
+    is_deeply \@answers,
+      [
+        'is_storing 1 is_retrieving 0 last_op_in_netorder 1', 'is_storing 0 is_retrieving 1 last_op_in_netorder 1',
+        'is_storing 1 is_retrieving 0 last_op_in_netorder 0', 'is_storing 0 is_retrieving 1 last_op_in_netorder 0',
+      ],
+      'are told';
+    ok !Storable::is_storing(), 'and afterwards nothing is';
+    Storable::nfreeze( [1] );
+    ok Storable::last_op_in_netorder(), 'Storable answers for itself';
+};
+
 done_testing;

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::freeze::{Freeze, TOO_DEEP, freeze};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
-use crate::state;
+use crate::state::{self, Doing};
 use crate::thaw::{self, Code, Thaw};
 use crate::variables::Variable;
 
@@ -72,6 +72,21 @@ pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
         }
     })?;
     Ok(Return::Value(perl.reference_to(value).mortal()))
+}
+
+/// `is_storing`: whether this is called from a hook of a freezing.
+pub(crate) fn is_storing(call: &mut Call<'_>) -> Result<Return> {
+    Ok(Return::Value(call.perl.boolean(state::doing(call.perl) == Doing::Storing)))
+}
+
+/// `is_retrieving`: whether this is called from a hook of a thawing.
+pub(crate) fn is_retrieving(call: &mut Call<'_>) -> Result<Return> {
+    Ok(Return::Value(call.perl.boolean(state::doing(call.perl) == Doing::Retrieving)))
+}
+
+/// `last_op_in_netorder`: whether the last freezing or thawing, or the one under way, is of an image in network order.
+pub(crate) fn last_op_in_netorder(call: &mut Call<'_>) -> Result<Return> {
+    Ok(Return::Value(call.perl.boolean(state::last_in_network_order(call.perl))))
 }
 
 /// `_limits DEPTH, HASH_DEPTH`: what Storable sets `$Storable::recursion_limit` and `…_hash` to when it is loaded. It means

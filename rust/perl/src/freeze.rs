@@ -29,7 +29,7 @@ use crate::hash::Hash;
 use crate::perl::Perl;
 use crate::scalar::Scalar;
 use crate::shim;
-use crate::state;
+use crate::state::{self, Doing};
 
 /// What a freezing may do, and how its bytes are laid out.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ pub(crate) const TOO_DEEP: &str = "Max. recursion depth with nested structures e
 
 /// Writes the frozen image of `root` (a hash, an array or a scalar, not a reference to it), after what `out` has.
 pub(crate) fn freeze<O: Output>(perl: Perl, root: Scalar, how: &Freeze, out: O) -> Result<O> {
-    let _nested = state::nested(perl)?;
+    let _nested = state::nested(perl, Doing::Storing, how.format.order == Order::Network)?;
     let mut walk = Walk {
         perl,
         how: *how,

@@ -21,7 +21,7 @@ use crate::variables::Variable;
 /// A store that sessions with the same configuration share.
 pub(crate) type SharedStore = Rc<RefCell<Store>>;
 
-struct State {
+pub(crate) struct State {
     /// A program has a few configurations; comparing them costs less than hashing one.
     stores: RefCell<Vec<SharedStore>>,
     /// Classes live as long as the interpreter once they have subs.
@@ -36,6 +36,8 @@ struct State {
     storable_limits: Cell<[i64; 2]>,
     /// How many readings and writings are under way, each in the hook of the one before.
     nesting: Cell<usize>,
+    doing: Cell<Doing>,
+    network_order: Cell<bool>,
     /// How many bytes the last image took.
     image_len: Cell<usize>,
     /// What new objects are copies of, and the subs that it was made with.
@@ -181,25 +183,48 @@ pub(crate) fn storable_limits(perl: Perl) -> [i64; 2] {
     state(perl).storable_limits.get()
 }
 
+/// What the codec does, for hooks that ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Nothing,
+    Storing,
+    Retrieving,
+}
+
 /// One reading or writing that is under way, until it is dropped.
-pub(crate) struct Nested<'a>(&'a Cell<usize>);
+pub(crate) struct Nested<'a> {
+    state: &'a State,
+    around: Doing,
+}
 
 impl Drop for Nested<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.state.nesting.set(self.state.nesting.get() - 1);
+        self.state.doing.set(self.around);
     }
 }
 
 /// Begins a reading or a writing, unless too many are under way already. A hook may freeze or thaw in its turn, each on
 /// the stack of the one before, and how often may be for stored bytes to say.
-pub(crate) fn nested<'a>(perl: Perl) -> Result<Nested<'a>> {
+pub(crate) fn nested<'a>(perl: Perl, doing: Doing, network_order: bool) -> Result<Nested<'a>> {
     const MOST: usize = 100;
-    let nesting = &state(perl).nesting;
-    if nesting.get() >= MOST {
+    let state = state(perl);
+    if state.nesting.get() >= MOST {
         return Err(Error::text(format!("hooks that freeze or thaw, more than {MOST} inside each other")));
     }
-    nesting.set(nesting.get() + 1);
-    Ok(Nested(nesting))
+    state.nesting.set(state.nesting.get() + 1);
+    state.network_order.set(network_order);
+    Ok(Nested { state, around: state.doing.replace(doing) })
+}
+
+/// What the innermost reading or writing is.
+pub(crate) fn doing(perl: Perl) -> Doing {
+    state(perl).doing.get()
+}
+
+/// Whether the last reading or writing was of an image in network order.
+pub(crate) fn last_in_network_order(perl: Perl) -> bool {
+    state(perl).network_order.get()
 }
 
 /// Has an image written in memory of the size that the last one took, for they are much the same.
@@ -244,6 +269,8 @@ fn state<'a>(perl: Perl) -> &'a State {
                 regexp_makers: RefCell::default(),
                 storable_limits: Cell::new([-1; 2]),
                 nesting: Cell::new(0),
+                doing: Cell::new(Doing::Nothing),
+                network_order: Cell::new(false),
                 image_len: Cell::new(0),
                 template: RefCell::default(),
                 buffer: Cell::default(),

@@ -13,7 +13,7 @@ mod rare;
 use std::ptr;
 
 use libperl_sys::{self as sys, AV, HV, SV, thx};
-use storable::{Build, Frozen, HashFlags, Immortal, KeyFlags, Limits, Place, RefKind, Shape};
+use storable::{Build, Frozen, HashFlags, Header, Immortal, KeyFlags, Limits, Place, RefKind, Shape};
 
 use crate::classes::Classes;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::hash::Hash;
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::shim;
-use crate::state;
+use crate::state::{self, Doing};
 
 /// What a thawing may do.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ impl<'a> Thaw<'a> {
 
 /// Makes the Perl value of a frozen image: what `Storable::thaw` returns a reference to.
 pub(crate) fn thaw(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
-    let _nested = state::nested(perl)?;
+    let _nested = state::nested(perl, Doing::Retrieving, Header::is_network_order(bytes))?;
     // SAFETY: the immortals of the interpreter that called us.
     let (undef, placeholder) = unsafe { (shim::mc_undef(perl.raw()), shim::mc_placeholder(perl.raw())) };
     let mut builder = Builder {

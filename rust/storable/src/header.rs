@@ -98,6 +98,12 @@ impl Header {
         bytes.starts_with(FILE_MAGIC) || bytes.starts_with(old::FILE_MAGIC)
     }
 
+    /// Whether an image is in network order, as far as its first bytes say.
+    pub fn is_network_order(bytes: &[u8]) -> bool {
+        let version = bytes.strip_prefix(FILE_MAGIC).or(bytes.strip_prefix(old::FILE_MAGIC)).unwrap_or(bytes);
+        version.first().is_some_and(|version| version & 1 == 1)
+    }
+
     /// Whether lengths and network integers come most significant byte first.
     pub(crate) fn is_big(&self) -> bool {
         matches!(self.layout, Layout::Network | Layout::Native { order: ByteOrder::Big, .. })

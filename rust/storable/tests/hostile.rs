@@ -228,6 +228,20 @@ fn a_forged_number_anywhere_is_harmless() {
 }
 
 #[test]
+fn all_values_are_guarded_before_code_of_the_application_can_run() {
+    // [undef, sub, regexp, object of a hook]
+    let mut writer = Writer::new(&Options::default());
+    writer.array(4);
+    writer.undef();
+    writer.code();
+    writer.bytes(b"{}");
+    writer.regexp(b"a", b"").unwrap();
+    let frame = writer.hook(Shape::Scalar, false, 0);
+    writer.hook_end(frame, b"A", b"", &[]).unwrap();
+    assert_eq!(audit(&writer.finish(), None).guarded, [2, 4, 6]);
+}
+
+#[test]
 fn nothing_is_left_when_a_hook_dies_or_gives_another_object() {
     for bytes in ["attach", "die"] {
         // [\object, \object], the object tied, its hook refers to it, to a string and to an array with it

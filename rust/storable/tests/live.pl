@@ -81,8 +81,10 @@ sub structure {
         sub { my %hash; push @pool, \%hash; $hash{ key() } = value( $depth - 1 ) for 1 .. rand 6; \%hash },
         sub { my $reference = structure( $depth - 1 ); \$reference },
         sub {
-            told( pick( [], {}, \( my $scalar ) ), 'x' x rand pick( 10, 300 ),
-                grep { ref } map { value( $depth - 1 ) } 1 .. rand 6 );
+            told(
+                pick( [], {}, \( my $scalar ) ), 'x' x rand pick( 10, 300 ),
+                grep { ref } map { value( $depth - 1 ) } 1 .. rand 6
+            );
         },
         sub { tie my %hash, 'Tie::StdHash'; push @pool, \%hash; $hash{ key() } = value( $depth - 1 ); \%hash },
         sub { my $pattern = 'a' x rand pick( 10, 300 ); pick( qr/$pattern/, qr/$pattern/xi ) },

@@ -453,6 +453,32 @@ fn images_of_other_machines_are_read() {
 }
 
 #[test]
+fn a_class_before_0_7_comes_last_and_may_be_long() {
+    for (length, mark) in [(0, b'b'), (255, b'b'), (0, b'B'), (256, b'B')] {
+        let class = vec![b'L'; length];
+        let size = match mark {
+            b'b' => vec![u8::try_from(length).unwrap()],
+            _ => u32::try_from(length).unwrap().to_be_bytes().to_vec(),
+        };
+        let image = [b"\x03\x02\0\0\0\0".as_slice(), &[mark], &size, &class, b"X"].concat();
+        assert_eq!(parse(&image).root().class(), Some(class.as_slice()));
+    }
+    // Perl's one undef has none, and something must say that the value is complete.
+    for image in [b"\x03\x0eb\x01AX".as_slice(), b"\x03\x05Y", b"\x03\x05b\x01AY"] {
+        let error = Value::parse(image, &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("expected the end of a value, found mark"), "{error}");
+    }
+}
+
+#[test]
+fn native_numbers_in_network_order_are_of_this_machine_as_in_storable() {
+    let numbers = [b"\x06".as_slice(), &(-300_i64).to_ne_bytes(), b"\x07", &2.5_f64.to_ne_bytes()].concat();
+    let list = parse(&[b"\x05\x0b\x02\0\0\0\x02".as_slice(), &numbers].concat());
+    assert_eq!(list.root().index(0).unwrap().as_i64(), Some(-300));
+    assert_eq!(list.root().index(1).unwrap().as_f64(), Some(2.5));
+}
+
+#[test]
 fn machines_that_can_not_be_read_are_named() {
     let cases: [(usize, u8, &str); 5] = [
         (3, b'9', "expected the byte order 1234, 12345678, 4321 or 87654321, found \"9321\""),

@@ -86,7 +86,7 @@ sub requests_of {
     $self->read_other($arguments);
     my $what   = $part{open}->( $arguments, $id );
     my $before = $server->requests;
-    $part{act}->( $what, $arguments, $id );
+    eval { $part{act}->( $what, $arguments, $id ) };
     my $after = $server->requests;
     return [ $before + 1, $after ];
 }

@@ -13,8 +13,8 @@ pub struct Ledger {
     /// Values that no other holds and that must stay until reading ends: those that their key's next value replaced,
     /// those that only a hook's frame held, those that a hook put another in the place of.
     aside: Vec<usize>,
-    /// How many values a hook put in the place of others.
-    substitutes: usize,
+    /// Values that a hook put another in the place of.
+    substituted: Vec<usize>,
     /// How many values were guarded, each time.
     pub guarded: Vec<usize>,
     /// The image is one of before Storable 0.7, where the class comes after the contents.
@@ -39,7 +39,7 @@ impl Ledger {
 
     /// How many values of the image were made.
     pub fn made(&self) -> usize {
-        self.nodes.len() - self.substitutes
+        self.nodes.len() - self.substituted.len()
     }
 
     /// How many values are left, once what was put aside is let go.
@@ -177,6 +177,7 @@ impl Build for Ledger {
     }
 
     fn share(&mut self, node: usize) -> Result<usize> {
+        assert!(!self.substituted.contains(&node), "value {node} is referred to after a hook put another in its place");
         self.alive(node).owners += 1;
         Ok(node)
     }
@@ -210,7 +211,7 @@ impl Build for Ledger {
         if frozen.bytes == b"die" {
             return Err(Error::unsupported("what its hook died of"));
         }
-        self.substitutes += 1;
+        self.substituted.push(object);
         self.nodes.push(Entry { owners: 1, ..Entry::default() });
         Ok(self.nodes.len() - 1)
     }

@@ -26,6 +26,16 @@ our @EXPORT_OK = qw(
 );
 our %EXPORT_TAGS = ( all => [ @EXPORT, @EXPORT_OK ] );
 
+# Hooks ask Storable what is being done. While that is done here, the answer is ours.
+{
+    no strict 'refs';
+    no warnings 'redefine';
+    for my $question (qw( is_storing is_retrieving last_op_in_netorder )) {
+        my ( $ours, $theirs ) = ( \&$question, \&{"Storable::$question"} );
+        *{"Storable::$question"} = sub () { is_storing() || is_retrieving() ? $ours->() : $theirs->() };
+    }
+}
+
 # Storable's variables under our name, too. Whole globs: `local` separates two that share no more than a scalar.
 BEGIN {
     no strict 'refs';
@@ -389,7 +399,8 @@ C<thaw> with streams, and send the length first.
 
 =item *
 
-C<Storable::is_storing>, C<is_retrieving> and C<last_op_in_netorder> know nothing of what is done here.
+C<Storable::is_storing>, C<is_retrieving> and C<last_op_in_netorder> answer for what is done here while it is done, in
+a hook; at other times they mean Storable. C<Apache::Session::Memorycached::Storable::last_op_in_netorder> means this module.
 
 =back
 

@@ -17,12 +17,14 @@
 //! store leaves the register locked.
 
 use std::collections::HashMap;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use heed::types::{Bytes, Unit};
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError};
+use rustix::io::FdFlags;
 use rustix::process::{Pid, getpid};
 
 use super::directory;
@@ -104,6 +106,7 @@ fn open(path: &Path, size: usize) -> Result<Environment, EmbeddedFault> {
     let mut options = EnvOpenOptions::new();
     options.map_size(map - map % page).max_readers(READERS).max_dbs(2);
     let env = open_environment(&mut options, path)?;
+    close_on_exec(&path.join("data.mdb"));
     env.clear_stale_readers()?;
     let transaction = env.write_txn()?;
     let (items, expiries) = env
@@ -127,6 +130,26 @@ fn open_environment(options: &mut EnvOpenOptions, path: &Path) -> Result<Env, he
     // only LMDB writes, under its own lock; the environment is opened once in a process, and never
     // used in a process that did not open it.
     unsafe { options.open(path) }
+}
+
+/// Sees to it that programs that this one turns into, or starts, don't inherit a descriptor of the data: LMDB
+/// marks all of its others so. The descriptor is known by its file; where `/dev/fd` does not list them, nothing is done.
+#[allow(unsafe_code, reason = "a descriptor by its number")]
+fn close_on_exec(data: &Path) {
+    let Ok(file) = rustix::fs::stat(data) else {
+        return;
+    };
+    let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers: Vec<RawFd> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|&number| number > 2) {
+        // SAFETY: used for the two calls below only, which fail where the descriptor has been closed meanwhile.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let found = rustix::fs::fstat(descriptor);
+        if found.is_ok_and(|found| (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino)) {
+            // Losing it would be no fault of the store.
+            let _ = rustix::io::fcntl_setfd(descriptor, FdFlags::CLOEXEC);
+        }
+    }
 }
 
 impl From<heed::Error> for EmbeddedFault {

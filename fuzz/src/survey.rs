@@ -10,6 +10,8 @@ use storable::{Build, Error, Frozen, HashFlags, Immortal, KeyFlags, Limits, Plac
 #[derive(Debug, Default)]
 pub struct Survey {
     kinds: Vec<Kind>,
+    /// Values that were referred back to.
+    shared: HashSet<usize>,
     /// There is an object of a hook.
     pub hooks: bool,
     /// There is something that Storable may make something else of, or that it forgets.
@@ -20,6 +22,7 @@ pub struct Survey {
 enum Kind {
     Undef,
     ElemUndef,
+    Truth,
     Reference,
     Hash(HashFlags, HashSet<Vec<u8>>),
     Other,
@@ -62,7 +65,7 @@ impl Build for Survey {
         self.make(match which {
             Immortal::Undef => Kind::Undef,
             Immortal::ElemUndef => Kind::ElemUndef,
-            Immortal::Yes | Immortal::No => Kind::Other,
+            Immortal::Yes | Immortal::No => Kind::Truth,
         })
     }
 
@@ -107,16 +110,22 @@ impl Build for Survey {
     }
 
     /// A value that the next one of its key replaces is freed, and so is that of a key that is missing, though the image
-    /// may refer back to them. What is locked or missing counts in a restricted hash only. Perl makes bytes of a key
-    /// of characters if it can.
+    /// may refer back to them. What is locked or missing counts in a restricted hash only, and there it is the value that
+    /// is locked, wherever else it is, as are perl's own. Perl makes bytes of a key of characters if it can.
     fn insert(&mut self, hash: usize, key: &[u8], flags: KeyFlags, value: usize) -> Result<()> {
         self.held(value);
         self.altered |= flags.contains(KeyFlags::PLACEHOLDER) && !matches!(self.kinds[value], Kind::Undef);
+        let fixed = match &self.kinds[value] {
+            Kind::Undef | Kind::Truth => true,
+            Kind::Hash(HashFlags { restricted, .. }, _) => *restricted,
+            _ => self.shared.contains(&value),
+        };
         if let Kind::Hash(HashFlags { restricted, .. }, keys) = &mut self.kinds[hash] {
             let marked = flags.contains(KeyFlags::LOCKED) || flags.contains(KeyFlags::PLACEHOLDER);
             let wide = |text: &str| text.chars().any(|character| u32::from(character) > 255);
             let shorter = flags.contains(KeyFlags::UTF8) && !std::str::from_utf8(key).is_ok_and(wide);
             self.altered |= !keys.insert(key.to_vec()) || marked && !*restricted || shorter;
+            self.altered |= *restricted && fixed && !flags.contains(KeyFlags::PLACEHOLDER);
         }
         Ok(())
     }
@@ -149,6 +158,7 @@ impl Build for Survey {
     }
 
     fn share(&mut self, node: usize) -> Result<usize> {
+        self.shared.insert(node);
         Ok(node)
     }
 

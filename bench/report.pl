@@ -35,17 +35,31 @@ sub print_summary {
 sub print_topic {
     my ($topic) = @_;
     print "## $topic->{title}\n\n";
+    $topic->{columns} ? print_lines($topic) : print_comparisons( @{ $topic->{rows} } );
+    print "\n";
+    print "$_\n" for @{ $topic->{notes} };
+    return;
+}
+
+sub print_lines {
+    my ($topic) = @_;
+    print_row( @{ $topic->{columns} } );
+    print_row( '---', ('---:') x $#{ $topic->{columns} } );
+    print_row(@$_) for @{ $topic->{lines} };
+    return;
+}
+
+sub print_comparisons {
+    my (@rows) = @_;
     print_row( 'what', 'against', 'ours', 'theirs', 'ratio', 'must be', 'holds' );
     print_row( '---',  '---',     '---:', '---:',   '---:',  '---',     '---' );
-    for my $row ( @{ $topic->{rows} } ) {
+    for my $row (@rows) {
         my $holds = !defined $row->{holds} ? '' : $row->{holds} ? 'yes' : '**no**';
         print_row(
             $row->{what}, $row->{against}, duration( $row->{ours} ), duration( $row->{theirs} ),
             ratio($row),  must_be($row),   $holds
         );
     }
-    print "\n";
-    print "$_\n" for @{ $topic->{notes} };
     return;
 }
 

@@ -27,23 +27,22 @@ for my $session ( [ 'a visitor' => visitor() ], [ 'a login' => login() ], [ '100
 
 sub against_bare {
     my ( $kind, $name, $data ) = @_;
-    my $server  = $sockets{$kind};
-    my $session = Bench::Session->new( 'Apache::Session::Memorycached', { servers => [ $server->address ] }, $data );
-    my $bare    = Bench::Bare->new( $server, $session->id );
-    my $where   = sprintf '%s, %s bytes, %s', $name, $bare->size, $kind;
-    $topic->row(
-        "tie + read + untie: $where",
-        'one round trip',
-        $measure->compare( time => $session->reading, $bare->getting ),
-        at_most => 1.10,
-    );
-    $topic->row(
-        "tie + change + untie: $where",
-        'two round trips',
-        $measure->compare( time => $session->changing, $bare->getting_setting ),
-        at_most => 1.10,
-    );
-    $session->check;
+    my $server    = $sockets{$kind};
+    my %arguments = ( servers => [ $server->address ] );
+    my $session   = Bench::Session->new( 'Apache::Session::Memorycached', {%arguments},                     $data );
+    my $locked    = Bench::Session->new( 'Apache::Session::Memorycached', { %arguments, Transaction => 1 }, $data );
+    my $bare      = Bench::Bare->new( $server, $session->id );
+    my $where     = sprintf '%s, %s bytes, %s', $name, $bare->size, $kind;
+    for my $row (
+        [ 'tie + read + untie',                    'one round trip',  $session->reading,  $bare->getting ],
+        [ 'tie + change + untie',                  'two round trips', $session->changing, $bare->getting_setting ],
+        [ 'tie + change + untie in a transaction', 'two round trips', $locked->changing,  $bare->getting_setting ],
+      )
+    {
+        my ( $what, $against, @works ) = @$row;
+        $topic->row( "$what: $where", $against, $measure->compare( time => @works ), at_most => 1.10 );
+    }
+    $_->check for $session, $locked;
     return;
 }
 

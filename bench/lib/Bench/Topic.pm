@@ -12,6 +12,11 @@ package Bench::Topic;
 # `at_most` bounds ours / theirs; `at_least` bounds theirs / ours, which is how
 # many times as fast ours is. A row without a bound is for orientation. A bound
 # may have its words: at_most => 1 / 8, words => '1/8'.
+#
+# A table of another kind names its columns, and gives its lines as they are:
+#
+#     my $topic = Bench::Topic->new( 'Losses', columns => [ '', 'lost' ] );
+#     $topic->line( 'merging', 0 );
 
 use strict;
 use warnings;
@@ -20,8 +25,14 @@ use Bench::Measure qw(quantile);
 use JSON::PP       ();
 
 sub new {
-    my ( $class, $title ) = @_;
-    return bless { title => $title, rows => [], notes => [] }, $class;
+    my ( $class, $title, %option ) = @_;
+    return bless { title => $title, rows => [], lines => [], notes => [], %option }, $class;
+}
+
+sub line {
+    my ( $self, @cells ) = @_;
+    push @{ $self->{lines} }, \@cells;
+    return;
 }
 
 sub row {

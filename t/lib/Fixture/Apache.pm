@@ -32,8 +32,10 @@ ThreadLimit       4
 MaxRequestWorkers 8
 MinSpareThreads   1
 MaxSpareThreads   8
-PerlInterpStart   4
-PerlInterpMax     4
+PerlInterpStart    4
+PerlInterpMax      4
+PerlInterpMaxSpare 4
+PerlInterpMaxRequests 1000000
 END
 );
 

@@ -7,6 +7,7 @@ package Fixture::Browser;
 #     my $text    = $browser->get('/count');    # dies of any status but 200
 #     my ( $status, $text ) = $browser->try('/die');
 #     my %session = $browser->session;          # what /show tells
+#     my $count   = $browser->value('count');   # one value of it
 #
 # Each request has a connection of its own, unless `keep_alive => 1` is given. A
 # copy in another process is the same browser, with requests under way at once.
@@ -34,7 +35,7 @@ sub try {
 }
 
 sub get {
-    my ( $self, $path ) = @_;
+    my ( $self,   $path ) = @_;
     my ( $status, $text ) = $self->try($path);
     die "$path: $status: $text\n" if $status != 200;
     return $text;
@@ -43,6 +44,12 @@ sub get {
 sub session {
     my ($self) = @_;
     return map { split / /, $_, 2 } split /\n/, $self->get('/show');
+}
+
+sub value {
+    my ( $self, $key ) = @_;
+    my %session = $self->session;
+    return $session{$key};
 }
 
 1;

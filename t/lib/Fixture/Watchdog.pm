@@ -25,7 +25,8 @@ sub import {
     $watchdog = fork // die "fork: $!";
     if ( !$watchdog ) {
         close $leash;
-        open STDOUT, '>', '/dev/null';    # prove waits for the end of it
+        open STDOUT, '>', '/dev/null';              # prove waits for the end of it
+        @SIG{qw(INT TERM HUP)} = ('IGNORE') x 3;    # meant for the owner, too: its end is seen
         watch( $reader, $limit );
         POSIX::_exit(0);
     }

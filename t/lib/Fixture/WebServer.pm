@@ -7,12 +7,15 @@ package Fixture::WebServer;
 #     my $server = Fixture::Starman->start($session_server);
 #     $server->url               # http://127.0.0.1:PORT
 #     $server->workers           # the pids of the processes that answer
+#     $server->parallel          # how many requests it answers at once
 #     $server->restart           # gracefully; returns when new ones answer
 #     $server->log               # what it has complained of
 #
 # Where `$session_server` is undef, the embedded store in a directory of the
 # server's own. It answers when `start` returns, and ends with the object, with
-# all its processes. A kind has the methods `command`, `prepare` and `graceful`.
+# all its processes. A kind has the methods `prepare`, which writes what the server
+# reads, `execute`, which becomes the server, `graceful`, the signal for a restart, and
+# `parallel`.
 
 use strict;
 use warnings;
@@ -45,12 +48,13 @@ sub pid { return $_[0]{pid} }
 # How many processes answer.
 sub size { return $_[0]{workers} }
 
-# As root, the processes that answer are another user's.
+# As root, the processes that answer are another user's, who may not have access to
+# where root keeps temporary files.
 sub user { return $> == 0 ? 'www-data' : undef }
 
 sub runtime_directory {
     my ($self) = @_;
-    my $directory = File::Temp->newdir( 'web-XXXXXX', TMPDIR => 1 );
+    my $directory = File::Temp->newdir( 'web-XXXXXX', $self->user ? ( DIR => '/tmp' ) : ( TMPDIR => 1 ) );
     mkdir "$directory/sessions", oct 700 or die "$directory/sessions: $!";
     if ( my $user = $self->user ) {
         my ( $uid, $gid ) = ( getpwnam $user )[ 2, 3 ];
@@ -116,22 +120,25 @@ sub memory_of {
     return 1_024 * $kilobytes;
 }
 
+# A process that has just begun misses the signal, so it is sent again.
 sub restart {
     my ($self) = @_;
     my %former = map { $_ => 1 } @{ $self->workers };
-    kill $self->graceful => $self->{pid};
-    until_true {
-        my @workers = @{ $self->workers };
-        @workers == $self->size && !grep { $former{$_} } @workers;
+    for my $try ( 1 .. 3 ) {
+        kill $self->graceful => $self->{pid};
+        my $restarted = until_true {
+            my @workers = @{ $self->workers };
+            return @workers == $self->size && !grep { $former{$_} } @workers;
+        };
+        return if $restarted;
     }
-    30 or die ref($self) . " does not restart:\n" . $self->log;
-    return;
+    die ref($self) . " does not restart:\n" . $self->log;
 }
 
 sub log {    ## no critic (what it is)
     my ($self) = @_;
     open my $file, '<', "$self->{directory}/error.log" or return '';
-    return join '', grep { !/:notice\]/ } <$file>;
+    return join '', grep { !/:notice\]|reached MaxRequestWorkers/ } <$file>;
 }
 
 sub stop {

@@ -112,7 +112,8 @@ With C<Transaction>, C<tie> takes the lock of the session and reads it, in one r
 trip, and C<untie> saves it and gives the lock back, in another. Of all requests that
 do so, on all hosts, one at a time has the session. The lock is also given back when
 the hash goes out of scope, at the end of the program, however that comes, and under
-mod_perl at the end of the request; C<release_all_locks> gives it back earlier. C<save>
+mod_perl at the end of the request, for which mod_perl must know the request: C<SetHandler perl-script>, or
+C<PerlOptions +GlobalRequest>; C<release_all_locks> gives it back earlier. C<save>
 keeps it. A session that is new, or that does not exist, is locked as well.
 
 Where another request has the lock, C<tie> waits for C<lock_timeout> seconds, then

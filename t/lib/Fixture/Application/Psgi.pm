@@ -16,7 +16,7 @@ sub app {
     $application->warm_up;
     return sub {
         my ($environment) = @_;
-        my ($cookie) = ( $environment->{HTTP_COOKIE} // '' ) =~ /\bsession=([0-9a-f]+)/;
+        my ($cookie)      = ( $environment->{HTTP_COOKIE} // '' ) =~ /\bsession=([0-9a-f]+)/;
 
         my ( $status, $id, $text ) = $application->answer( $cookie, $environment->{PATH_INFO} );
         my @headers = ( 'Content-Type' => 'text/plain', 'Content-Length' => length $text );

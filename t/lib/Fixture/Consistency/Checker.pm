@@ -12,7 +12,8 @@ package Fixture::Consistency::Checker;
 #   a transaction  is a save onto the very state that it has read, or none
 #   a logout   ends the session for good: for 300 s it can't be read, and saves are
 #              dropped, with a warning
-#   a move     gives the state of that moment to another id, and ends the old one
+#   a move     gives the state of that moment to another id, with what the request has changed, and
+#              ends the old one
 #   an eviction  (restart, flush) makes the server forget all, logouts and locks included;
 #              the first request that then saves a session which it has open writes
 #              all of it anew, and those that follow save onto that
@@ -102,7 +103,8 @@ sub errors {
     my ($self) = @_;
     my @faults;
     for my $request ( $self->requests ) {
-        for my $step ( grep { $_ } @$request{qw(opening saving deleting moving)} ) {
+        my %steps = map { $_ => $_ } grep { $_ } @$request{qw(opening saving deleting moving)};
+        for my $step ( values %steps ) {
             next if $step->{text} eq '' || $step->{text} =~ /$ORDINARY|$self->{expected}/;
             push @faults, "error: $request->{name} on $request->{id}: $step->{text}";
         }
@@ -169,12 +171,12 @@ sub ends {
             my %after = (
                 'is there'     => $request->{seen}  && $request->{opening},
                 'can be saved' => is_done($request) && $request->{saving},
-                'moves'        => $request->{new}   && $request != $by && $by->{new} && $request->{moving},
+                'moves'        => $request->{new}   && $request != $by && $request->{moving},
             );
             for my $what ( sort keys %after ) {
                 my $later = $after{$what} or next;
                 next
-                  if $later->{from} <= ( $what eq 'moves' ? $step->{from} : $step->{to} )
+                  if $later->{from} <= ( $what eq 'moves' && $by->{new} ? $step->{from} : $step->{to} )
                   || $later->{to} > $step->{from} + $TOMBSTONE
                   || $self->evicted( $step->{from}, $later->{to} );
                 push @faults, "return: $request->{id} $what for $request->{name}, after $by->{name} has ended it";

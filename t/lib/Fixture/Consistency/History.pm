@@ -15,7 +15,7 @@ package Fixture::Consistency::History;
 #     open N ID|- plain|transaction           opened N ok|missing|failed ID KEY=NAME…
 #     save N KEY=NAME…                        saved N ok|dropped|failed|unknown TEXT
 #     delete N                                deleted N ok|unknown TEXT
-#     move N                                  moved N ok|failed|unknown NEW
+#     move N KEY=NAME…                        moved N ok|failed|unknown NEW
 #     fault KIND                              over KIND
 #     stats KEY=NUMBER…
 #
@@ -28,7 +28,7 @@ package Fixture::Consistency::History;
 #     is_new       it made the session
 #     is_of        what the session says of its id
 #     seen         { KEY => NAME }, where it was opened and there was a session
-#     patch        { KEY => NAME }, what it set out to save
+#     patch        { KEY => NAME }, what it set out to save; a move may save, too
 #     opening, saving, deleting, moving    { from, to, outcome, text }; `to` is
 #                  infinite where the outcome is unknown
 #     new          the id that it moved to
@@ -104,9 +104,12 @@ sub parse {
 sub note_step {
     my ( $request, $time, $what, @rest ) = @_;
     if ( $STEP{$what} ) {
-        $request->{ $GERUND{$what} }  = { from => $time, to => $NEVER, outcome => 'unknown', text => '' };
+        $request->{ $GERUND{$what} } = { from => $time, to => $NEVER, outcome => 'unknown', text => '' };
         @$request{qw(id mode is_new)} = ( @rest, $rest[0] eq '-' ) if $what eq 'open';
-        $request->{patch}             = pairs(@rest)               if $what eq 'save';
+        if ( $what eq 'save' || $what eq 'move' && @rest ) {
+            $request->{patch}  = pairs(@rest);
+            $request->{saving} = $request->{ $GERUND{$what} };
+        }
         return;
     }
     my $begin = $BEGIN{$what} or die "a line that says $what";

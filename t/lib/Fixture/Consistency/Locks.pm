@@ -17,7 +17,9 @@ sub faults {
       grep { $_->{mode} eq 'transaction' && $_->{seen} } $checker->requests;
     for my $holder (@holders) {
         my $until = $holder->{opening}{from} + $checker->{lock_ttl} - 1;
-        $until = $holder->{saving}{from} if $holder->{saving} && $holder->{saving}{from} < $until;
+        for my $end ( grep { $_ } @$holder{qw(saving deleting moving)} ) {
+            $until = $end->{from} if $end->{from} < $until;
+        }
         next if $until < $holder->{opening}{to};
 
         my $last = $last{ $holder->{id} };

@@ -5,7 +5,7 @@ package Fixture::Consistency::Run;
 #     my $run = Fixture::Consistency::Run->new( arguments => \%arguments, seed => 42 );
 #     my $history = $run->go(10);      # seconds
 #     $run->crashes                    # how workers ended that should not have
-#     note $run->summary($history);
+#     $run->tally( $history, \%total ); # how much there was of what
 #     diag $run->keep;                 # it is worth a look
 #
 # Options: `workers` (6), `slots` (3 sessions), `server` (a Fixture::Memcached to harm),
@@ -36,7 +36,7 @@ sub go {
     my $until   = Fixture::Consistency::History::now() + $seconds;
     srand $self->{seed};
     my ( %pids, $strike_at );
-    while ( ( my $left = $until - Fixture::Consistency::History::now() ) > 0 ) {
+    while ( !$self->crashes && ( my $left = $until - Fixture::Consistency::History::now() ) > 0 ) {
         while ( keys %pids < $self->{workers} ) { $pids{ $self->start($until) } = 1 }
         $strike_at //= $left - rand 1;
         if ( !$self->{calm} && $left < $strike_at ) {
@@ -96,26 +96,21 @@ sub keep {
 
 sub crashes { return @{ $_[0]{crashes} } }
 
-sub summary {
-    my ( $self, $history ) = @_;
-    my ( %requests, %stats, %faults );
+# Counts what happened, on top of what was counted before.
+sub tally {
+    my ( $self, $history, $total ) = @_;
+    $total->{processes} += $self->{started};
     for my $request ( $history->requests ) {
-        $requests{$_}++ for grep { $request->{$_} } qw(opening saving deleting moving);
+        $total->{$_}++ for grep { $request->{$_} } qw(opening deleting moving);
         my $saving = $request->{saving} or next;
-        $requests{ $request->{mode} eq 'transaction' ? 'transactions' : 'merging' }++;
-        $requests{ $saving->{outcome} }++;
+        $total->{ $request->{mode} eq 'transaction' ? 'transactions' : 'saves' }++;
+        $total->{$_}++ for grep { $_ ne 'ok' } $saving->{outcome};
     }
     for my $worker ( values %{ $history->stats } ) {
-        $stats{$_} += $worker->{$_} for keys %$worker;
+        $total->{$_} += $worker->{$_} for qw(merged same_key lock_waits);
     }
-    $faults{ $_->{kind} }++ for $history->faults;
-    return join '; ', "seed $self->{seed}: $self->{started} workers",
-      map { counted(@$_) } [ requests => \%requests ], [ stats => \%stats ], [ faults => \%faults ];
-}
-
-sub counted {
-    my ( $title, $numbers ) = @_;
-    return "$title: " . join ', ', map { "$_ $numbers->{$_}" } sort keys %$numbers;
+    $total->{"fault: $_->{kind}"}++ for $history->faults;
+    return;
 }
 
 1;

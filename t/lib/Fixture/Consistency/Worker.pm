@@ -32,8 +32,9 @@ my @MIX = (
 );
 
 # What a save can end with that is certain to have changed nothing.
-my $REFUSED = qr/^session \w+: (?:
-    another\ request\ saved\ it | was\ locked\ for | is\ locked | other\ requests\ saved\ it
+my $REFUSED = qr/^(?:
+    session\ \w+:\ (?: another\ request\ saved\ it | was\ locked\ for | is\ locked | other\ requests\ saved\ it )
+  | regenerate_id:\ there\ is\ no\ such\ session
 )/x;
 
 sub new {
@@ -124,27 +125,17 @@ sub logout {
 sub move {
     my ($self)  = @_;
     my $slot    = $self->any_slot;
-    my $session = $self->open_current( 'plain', $slot ) or return;
+    my $mode    = rand() < 0.3 ? 'transaction' : 'plain';
+    my $session = $self->open_current( $mode, $slot ) or return;
     pause();
-    if ( rand() < 0.5 ) {
-        $self->change_something($session);
-        $self->log( save => pairs( $self->{patch} ) );
-        my ( $error, $is_dropped ) = outcome( sub { tied(%$session)->save } );
-        $self->log( saved => result( $error, $is_dropped ), $error );
-        return leave($session) if $error || $is_dropped;
-    }
-    $self->log('move');
+    $self->change_something($session) if rand() < 0.5;
+    $self->increment($session)        if $mode eq 'transaction';
+    $self->log( move => pairs( $self->{patch} ) );
     my $new;
     my ($error) = outcome( sub { $new = tied(%$session)->regenerate_id } );
+    $self->log( moved => $error ? ( result($error), $error ) : ( 'ok', $new ) );
     leave($session);
-    if ($error) {
-        return $self->log(
-            moved => $error =~ /^regenerate_id: there is no such session/ ? 'failed' : 'unknown',
-            $error
-        );
-    }
-    $self->log( moved => 'ok', $new );
-    return $self->publish( $slot, $new );
+    return $error ? () : $self->publish( $slot, $new );
 }
 
 # The steps of a request.

@@ -6,7 +6,7 @@ use warnings;
 
 our $VERSION = '3.000';
 
-use Scalar::Util qw(weaken);
+use Scalar::Util qw(refaddr weaken);
 
 # acquire_write_lock, release_write_lock and release_all_locks are native.
 use Apache::Session::Memorycached ();
@@ -24,21 +24,26 @@ sub release_read_lock { return 1 }
 sub clean { return 1 }
 
 # Under mod_perl this is called with each session that was locked. One in a package
-# variable outlives its request; its lock must not.
+# variable outlives its request; its lock must not. What is in a request's notes is
+# destroyed when the request ends, after its own cleanups. (Cleanups of its pool, and
+# handlers that are pushed, cost memory that mod_perl never frees.)
 *_end_with_request = sub {
     my ($session) = @_;
-    my $request = eval { Apache2::RequestUtil->request } or return;
-    weaken $session;
-    $request->pool->cleanup_register(
-        sub {
-            return if !$session;
-            eval { $session->save; 1 } or warn "session $session->{data}{_session_id} is not saved: $@";
-            $session->release_all_locks;
-        }
-    );
+    my $request   = eval { Apache2::RequestUtil->request } or return;
+    my $sessions  = $request->pnotes->{ (__PACKAGE__) } //= bless {}, 'Apache::Session::Lock::Memorycached::Request';
+    weaken( $sessions->{ refaddr $session } = $session );
     return;
   }
-  if $ENV{MOD_PERL};
+  if $ENV{MOD_PERL} && eval { require Apache2::RequestUtil };
+
+# Saves and unlocks, as where a session goes out of scope.
+sub Apache::Session::Lock::Memorycached::Request::DESTROY {
+    my ($sessions) = @_;
+    for my $session ( grep { defined } values %$sessions ) {
+        eval { $session->DESTROY; 1 } or warn "session $session->{data}{_session_id} is not saved: $@";
+    }
+    return;
+}
 
 1;
 

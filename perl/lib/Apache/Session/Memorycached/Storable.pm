@@ -172,6 +172,11 @@ that use Storable's C<lock_store> and C<lock_retrieve> take the same locks. C<lo
 overwrites the file, for a lock belongs to a file and not to its name; where that fails
 halfway, the file is removed. C<lock_retrieve> takes what C<retrieve> takes.
 
+=head2 is_storing, is_retrieving, last_op_in_netorder
+
+For hooks: whether this is called while something is frozen or thawed here, and whether the last image was in network
+order. C<Storable::is_storing> and so on, which hooks call, answer for this module while it is at work.
+
 =head1 OPTIONS
 
 C<thaw>, C<retrieve> and C<lock_retrieve> take them.
@@ -396,11 +401,6 @@ What a hook dies of is left as it is; Storable adds the caller's place to a text
 
 There are no C<store_fd>, C<nstore_fd>, C<fd_retrieve>, C<file_magic> and C<read_magic>. Use C<nfreeze> and
 C<thaw> with streams, and send the length first.
-
-=item *
-
-C<Storable::is_storing>, C<is_retrieving> and C<last_op_in_netorder> answer for what is done here while it is done, in
-a hook; at other times they mean Storable. C<Apache::Session::Memorycached::Storable::last_op_in_netorder> means this module.
 
 =back
 

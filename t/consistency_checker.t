@@ -149,7 +149,13 @@ subtest 'a move to another id' => sub {
     is_right 'takes along what is there', $moved . $there . "a=1.1\n";
     my $meanwhile = $moved . saving( '3.1', 2, 2.5, 'a=1.1', 'b=3.1', 'ok' );
     is_right 'also what was saved meanwhile', $meanwhile . $there . "a=1.1 b=3.1\n";
-    is_wrong 'loses it',           $meanwhile . $there . "a=1.1\n",   qr/^register: b of s: 3\.1 is lost/;
+    is_wrong 'loses it', $meanwhile . $there . "a=1.1\n", qr/^register: b of s: 3\.1 is lost/;
+    ( my $changing = $moved ) =~ s/move 1$/move 1 b=2.1/m;
+    is_right 'with a change', $changing . $there . "a=1.1 b=2.1\n";
+    is_wrong 'loses the change', $changing . $there . "a=1.1\n", qr/^register: b of s: 2\.1 is lost/;
+    is_wrong 'after a logout',
+      $moved . "5 2 open 1 s plain\n5 2.1 opened 1 ok s a=1.1\n5 2.3 delete 1\n5 2.4 deleted 1 ok\n",
+      qr/^return: s moves/;
     is_wrong 'leaves the old one', $moved . reading( 3, 5, 'a=1.1' ), qr/^return: s is there/;
     is_wrong 'is done twice',
       $moved . "5 2 open 1 s plain\n5 2.1 opened 1 ok s a=1.1\n5 3.05 move 1\n5 3.15 moved 1 ok u\n",

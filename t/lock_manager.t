@@ -141,13 +141,12 @@ on_each_backend {
         my $id   = create( $arguments, a => 1 );
         my $said = in_perl( <<'END', $arguments->{servers}[0], $id )->finish;
             package Apache2::RequestUtil;
-            my @cleanups;
+            my %notes;
             sub request { return bless {} }
-            sub pool { return $_[0] }
-            sub cleanup_register { push @cleanups, $_[1]; return }
+            sub pnotes { return \%notes }
 
             package main;
-            BEGIN { $ENV{MOD_PERL} = 'mod_perl/2.0' }
+            BEGIN { $ENV{MOD_PERL} = 'mod_perl/2.0'; $INC{'Apache2/RequestUtil.pm'} = 'here' }
             use Apache::Session::Memorycached;
             my ( $server, $id ) = @ARGV;
             my $arguments = { servers => [$server], Transaction => 1, lock_timeout => 0 };
@@ -155,13 +154,13 @@ on_each_backend {
             for my $request ( 1 .. 3 ) {
                 tie %session, 'Apache::Session::Memorycached', $id, $arguments;
                 $session{a}++;
-                $_->() for splice @cleanups;
+                %notes = ();
             }
             for my $request ( 1 .. 3 ) {
                 tie my %session, 'Apache::Session::Memorycached', $id, $arguments;
                 $session{a}++;
             }
-            $_->() for splice @cleanups;
+            %notes = ();
             print 'done';
 END
         is $said,                            'done', 'frees the lock of a session in a package variable';

@@ -8,7 +8,11 @@ use Fixture::Watchdog limit => 60;
 use Fixture::Needs 'memcached';
 use Test::More;
 
-use Time::HiRes qw(ualarm setitimer ITIMER_REAL);
+use Errno      ();
+use File::Temp ();
+use IO::Socket::UNIX;
+use Socket      qw(SOCK_STREAM pack_sockaddr_un);
+use Time::HiRes qw(time ualarm setitimer ITIMER_REAL);
 use Fixture::Memcached;
 use Fixture::Scripted;
 use Fixture::Session;
@@ -64,6 +68,35 @@ subtest 'saving: a handler that dies' => sub {
     ok eval { tied(%session)->save; 1 }, 'it can be saved again' or diag $@;
     untie %session;
     is contents( $direct, $id )->{a}, 2, 'and is';
+};
+
+subtest 'a connect that is not accepted' => sub {
+    my $dir      = File::Temp->newdir;
+    my $listener = IO::Socket::UNIX->new( Local => "$dir/full", Listen => 1 ) or die "can't listen: $!";
+
+    # A queue that is full lets nobody in, and lets them wait.
+    my @queue;
+    until ( $!{EAGAIN} ) {
+        push @queue, IO::Socket::UNIX->new( Type => SOCK_STREAM ) or die "socket: $!";
+        $queue[-1]->blocking(0);
+        $! = 0;
+        CORE::connect $queue[-1], pack_sockaddr_un("$dir/full");
+        die "connect: $!" if $! && !$!{EAGAIN};
+    }
+    my $arguments = { servers => ["$dir/full"], connect_timeout => 10 };
+    for my $name ( sort keys %steps ) {
+        my ( $fired, $returned ) = (0) x 2;
+        my $took = elapsed {
+            local $SIG{ALRM} = sub { return if !$returned++; $fired = time; die "alarm\n" };
+            setitimer( ITIMER_REAL, 0.1, 0.1 );
+            $steps{$name}->( $arguments, 'ab' x 16 );
+        };
+        my $late = time - $fired;
+        setitimer( ITIMER_REAL, 0 );
+        is $@, "alarm\n", "$name: a handler that dies ends it with its own words, one that returns does not";
+        cmp_ok $took, '>=', 0.19, 'at the second alarm';
+        cmp_ok $late, '<', 0.5, sprintf 'at once: %.1f ms after it fired', 1000 * $late;
+    }
 };
 
 subtest 'a handler that returns' => sub {

@@ -33,7 +33,7 @@ sub lock_of {
     my $mode  = { %{ $matrix->direct }, Transaction => 1, lock_timeout => 0 };
     my $error = error_of { contents( $mode, $id ) };
     return                    if $error eq '';
-    return "the lock: $error" if $must_be_free || $error !~ /^session $id: is locked by/;
+    return "the lock: $error" if $must_be_free || $error !~ /^session $id: is locked/;
     my $item = $memcached->item("$id.lock");
     return $item->{ttl} > 0 && $item->{ttl} <= $LOCK_TTL + 300 ? () : "the lock lasts for $item->{ttl} s";
 }
@@ -120,7 +120,7 @@ $matrix->of(
         my ( undef, $id ) = @_;
         pipe my $ready, my $is_ready or die "pipe: $!";
         $holder = in_fork {
-            my $session = locked( { %{ $matrix->direct }, Transaction => 1 }, $id );
+            my $session = locked( { %{ $matrix->direct }, Transaction => 1, lock_ttl => $LOCK_TTL }, $id );
             $session->{n} = 5;
             syswrite $is_ready, '.';
             select undef, undef, undef, 0.1;

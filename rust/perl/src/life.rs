@@ -4,7 +4,10 @@
 //! but its arguments; the session's hash stays where Apache::Session keeps it.
 //!
 //! With a lock in hand, everything goes under the lock. The lock is given back by whoever ends the session, and at the
-//! latest when this value is dropped; in the process and the thread that took it, only.
+//! latest when this value is dropped; in the process and the thread that took it, only. `moving` gives the session a new
+//! id, and the lock with it.
+
+mod moving;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::ffi::c_void;
@@ -71,9 +74,6 @@ impl Drop for Session {
         self.forget();
     }
 }
-
-/// What is left of a session under its former id: its lock.
-pub(crate) struct Former(Option<Lock>);
 
 /// Several Perl objects may share one session: the tied object and its store.
 pub(crate) type SharedSession = Rc<RefCell<Session>>;
@@ -307,7 +307,7 @@ impl Session {
         warnings: &mut Vec<String>,
     ) -> Result<()> {
         let lock = end == End::Keep && self.is_in_transaction() && !self.holds_lock();
-        if self.store_new(perl, id, body, principal, lock, warnings)?.is_none() {
+        if !self.store_new(perl, id, body, principal, lock, warnings)? {
             self.known = Known::Failed;
             self.id = Some(id.clone());
         }
@@ -365,13 +365,7 @@ impl Session {
         principal: Option<&Principal>,
         end: End,
     ) -> Result<Saved> {
-        if let Some(lost) = &self.lost {
-            return Err(Error::text(lost.clone()));
-        }
-        if self.lock_is_elsewhere {
-            let text = "is locked by the thread that this one was made from; nothing is saved";
-            return Err(Error::text(text).in_session(id));
-        }
+        self.check_transaction(id)?;
         let (mut lock, end) = match self.lock.take() {
             Some(lock) if lock.id() == id => (lock, end),
             other => {
@@ -383,16 +377,33 @@ impl Session {
         let saved = self.with_store(perl, |store, base, wait| {
             store.save_locked(&mut lock, base.filter(|_| same_id), body, principal, end, wait)
         });
-        if let Err(Error::Session(error)) = &saved
+        self.note_loss(&lock, &saved);
+        if !lock.is_released() {
+            self.lock = Some(lock);
+        }
+        saved
+    }
+
+    /// Refuses what this transaction must not do any more, or not here.
+    fn check_transaction(&self, id: &Id) -> Result<()> {
+        if let Some(lost) = &self.lost {
+            return Err(Error::text(lost.clone()));
+        }
+        if self.lock_is_elsewhere {
+            let text = "is locked by the thread that this one was made from; nothing is saved";
+            return Err(Error::text(text).in_session(id));
+        }
+        Ok(())
+    }
+
+    /// Keeps the error that ends a transaction for good.
+    fn note_loss<T>(&mut self, lock: &Lock, result: &Result<T>) {
+        if let Err(Error::Session(error)) = result
             && lock.is_own()
             && (error.is_conflict() || error.is_lock_lost())
         {
             self.lost = Some(error.to_string());
         }
-        if !lock.is_released() {
-            self.lock = Some(lock);
-        }
-        saved
     }
 
     /// Whether `body` says something else than what was last read or written.
@@ -422,20 +433,8 @@ impl Session {
         Ok(())
     }
 
-    /// Stores the session under another id, which becomes its own, and returns the lock of the former one. `None`: a
-    /// server failed, and was forgiven; nothing has changed.
-    pub(crate) fn transfer(
-        &mut self,
-        perl: Perl,
-        id: &Id,
-        body: Body,
-        principal: Option<&Principal>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<Former>> {
-        let lock = self.is_in_transaction();
-        self.store_new(perl, id, body, principal, lock, warnings)
-    }
-
+    /// Stores the session where there is none, and takes its lock there if asked to. `false`: a server failed, and was
+    /// forgiven; nothing has changed.
     fn store_new(
         &mut self,
         perl: Perl,
@@ -444,41 +443,21 @@ impl Session {
         principal: Option<&Principal>,
         lock: bool,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Former>> {
+    ) -> Result<bool> {
         let stored = self.with_store(perl, |store, _, wait| match lock {
             true => store.insert_locked(id, body, principal, wait).map(|(lock, base)| (Some(lock), base)),
             false => store.insert(id, body, principal, wait).map(|base| (None, base)),
         });
         let Some((lock, base)) = self.forgive(stored, warnings)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        let former = match lock {
-            Some(lock) => self.lock.replace(lock),
-            None => None,
-        };
+        if lock.is_some() {
+            self.lock = lock;
+        }
         self.base = Some(base);
         self.known = Known::Stored;
         self.id = Some(id.clone());
-        Ok(Some(Former(former)))
-    }
-
-    /// Deletes the id that the session had before, if anything was stored there, and gives its lock back.
-    pub(crate) fn retire(
-        &mut self,
-        perl: Perl,
-        stored: Option<&Id>,
-        former: Former,
-        warnings: &mut Vec<String>,
-    ) -> Result<()> {
-        let deleted = match stored {
-            Some(id) => self.with_store(perl, |store, _, wait| store.delete(id, None, wait)).map(drop),
-            None => Ok(()),
-        };
-        if let Some(lock) = former.0 {
-            self.unlock(perl, lock, warnings)?;
-        }
-        self.forgive(deleted, warnings)?;
-        Ok(())
+        Ok(true)
     }
 
     /// `on_error => 'warn'` turns a server's failure into a warning and `None`. What Perl code threw stays.

@@ -70,7 +70,6 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
         restricted: Vec::new(),
         overloaded: Vec::new(),
         foreign: false,
-        guarded: 0,
         attached: Vec::new(),
         failure: None,
     };
@@ -107,10 +106,8 @@ struct Builder<'a> {
     restricted: Vec<*mut HV>,
     /// The classes that overloaded operators when their objects were frozen, each with its first object.
     overloaded: Vec<(*mut HV, *mut SV)>,
-    /// Code of the application ran.
+    /// Code of the application ran: every value is held from here on, as are all before.
     foreign: bool,
-    /// How many values are held for that reason.
-    guarded: usize,
     /// Objects of the application, which it attached to what was read.
     attached: Vec<*mut SV>,
     /// What went wrong while a failed reading was taken down: an exit in a DESTROY.
@@ -150,6 +147,15 @@ impl Builder<'_> {
             self.restore_overloading(class, object)?;
         }
         Ok(())
+    }
+
+    /// A new value on its way to the reader.
+    #[inline(always)]
+    fn made(&mut self, value: *mut SV) -> Built<*mut SV> {
+        if self.foreign {
+            self.hold(value);
+        }
+        Ok(value)
     }
 
     /// Makes sure that a value outlives the reading.
@@ -200,7 +206,7 @@ impl Build for Builder<'_> {
     #[inline]
     fn undef(&mut self) -> Built<*mut SV> {
         // SAFETY: allocates.
-        Ok(unsafe { thx::Perl_newSV(self.perl.raw(), 0) })
+        self.made(unsafe { thx::Perl_newSV(self.perl.raw(), 0) })
     }
 
     fn immortal(&mut self, which: Immortal) -> Built<*mut SV> {
@@ -217,7 +223,7 @@ impl Build for Builder<'_> {
 
     fn boolean(&mut self, value: bool) -> Built<*mut SV> {
         // SAFETY: copies an immortal, which keeps it a boolean where perl has them.
-        Ok(unsafe {
+        self.made(unsafe {
             let immortal = if value { shim::mc_yes(self.perl.raw()) } else { shim::mc_no(self.perl.raw()) };
             thx::Perl_newSVsv_flags(self.perl.raw(), immortal, 0)
         })
@@ -226,23 +232,25 @@ impl Build for Builder<'_> {
     #[inline]
     fn integer(&mut self, value: i64) -> Built<*mut SV> {
         // SAFETY: allocates.
-        Ok(unsafe { shim::mc_new_integer(self.perl.raw(), value as sys::IV) })
+        self.made(unsafe { shim::mc_new_integer(self.perl.raw(), value as sys::IV) })
     }
 
     #[inline]
     fn double(&mut self, value: f64) -> Built<*mut SV> {
         // SAFETY: allocates.
-        Ok(unsafe { thx::Perl_newSVnv(self.perl.raw(), value) })
+        self.made(unsafe { thx::Perl_newSVnv(self.perl.raw(), value) })
     }
 
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> Built<*mut SV> {
-        Ok(self.string(bytes, 0))
+        let string = self.string(bytes, 0);
+        self.made(string)
     }
 
     fn text(&mut self, utf8: &[u8]) -> Built<*mut SV> {
         self.check_utf8(utf8, "a string")?;
-        Ok(self.string(utf8, if utf8.is_empty() { 0 } else { sys::SVf_UTF8 }))
+        let string = self.string(utf8, if utf8.is_empty() { 0 } else { sys::SVf_UTF8 });
+        self.made(string)
     }
 
     fn vstring(&mut self, node: *mut SV, source: &[u8]) -> Built<()> {
@@ -264,7 +272,7 @@ impl Build for Builder<'_> {
 
     fn array(&mut self, len: usize) -> Built<*mut SV> {
         // SAFETY: allocates; the reader has checked len against the image.
-        Ok(unsafe { shim::mc_new_array(self.perl.raw(), len) })
+        self.made(unsafe { shim::mc_new_array(self.perl.raw(), len) })
     }
 
     #[inline(always)]
@@ -296,7 +304,7 @@ impl Build for Builder<'_> {
         if flags.restricted {
             self.restricted.push(hash.cast());
         }
-        Ok(hash)
+        self.made(hash)
     }
 
     #[inline(always)]
@@ -359,7 +367,7 @@ impl Build for Builder<'_> {
 
     fn reference(&mut self) -> Built<*mut SV> {
         // SAFETY: allocates.
-        Ok(unsafe { shim::mc_new_reference(self.perl.raw()) })
+        self.made(unsafe { shim::mc_new_reference(self.perl.raw()) })
     }
 
     #[inline(always)]
@@ -420,11 +428,9 @@ impl Build for Builder<'_> {
     }
 
     fn guard(&mut self, seen: &[*mut SV]) {
-        self.foreign = true;
-        for &value in seen.get(self.guarded..).unwrap_or_default() {
-            self.hold(value);
+        if !std::mem::replace(&mut self.foreign, true) {
+            seen.iter().for_each(|&value| self.hold(value));
         }
-        self.guarded = seen.len();
     }
 
     fn thaw(&mut self, object: *mut SV, frozen: Frozen<'_, *mut SV, *mut HV>) -> Built<*mut SV> {
@@ -440,11 +446,13 @@ impl Build for Builder<'_> {
     }
 
     fn code(&mut self, source: &[u8], utf8: bool) -> Built<*mut SV> {
-        Ok(self.sub(source, utf8)?)
+        let sub = self.sub(source, utf8)?;
+        self.made(sub)
     }
 
     fn regexp(&mut self, pattern: &[u8], modifiers: &[u8]) -> Built<*mut SV> {
-        Ok(self.compiled(pattern, modifiers)?)
+        let regexp = self.compiled(pattern, modifiers)?;
+        self.made(regexp)
     }
 
     fn sever(&mut self, node: *mut SV) {

@@ -389,28 +389,27 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
         return Err(Error::text("regenerate_id: this session has a store or a serializer that is not ours"));
     }
     let session = session_of(object)?;
-    if !matches!(borrow(&session)?.known, Known::Stored | Known::Fresh) {
+    let status = object.status();
+    let former = borrow(&session)?.id().cloned().filter(|_| status & DELETED == 0);
+    let (Some(former), Known::Stored | Known::Fresh) = (former, borrow(&session)?.known) else {
         return Err(Error::text("regenerate_id: there is no such session"));
-    }
-    save_session(object, &session, End::Keep, &mut call.warnings)?;
-    let former = object.id()?;
+    };
     let id = Id::generate(borrow(&session)?.options.id_length)?;
-    let was_stored = borrow(&session)?.known == Known::Stored;
     object.data()?.set(perl, "_session_id", perl.bytes(id.as_bytes()))?;
     let moved = (|| {
         let principal = object.principal(&session)?;
         let body = object.freeze(&session, &id)?;
-        borrow_mut(&session)?.transfer(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
+        object.change_status(MODIFIED | NEW, SYNCED)?;
+        borrow_mut(&session)?.move_to(perl, &id, Body::storable(body), principal.as_ref(), &mut call.warnings)
     })();
-    if !matches!(moved, Ok(Some(_))) {
-        object.data()?.set(perl, "_session_id", perl.bytes(former.as_bytes()))?;
+    let now = borrow(&session)?.id().cloned().unwrap_or(former);
+    if now != id {
+        object.data()?.set(perl, "_session_id", perl.bytes(now.as_bytes()))?;
+        object.change_status(0, status & (MODIFIED | NEW))?;
     }
-    let Some(left) = moved? else {
-        return Ok(Return::Value(perl.bytes(former.as_bytes()).mortal()));
-    };
-    borrow_mut(&session)?.retire(perl, was_stored.then_some(&former), left, &mut call.warnings)?;
     lock::show(object, &session)?;
-    Ok(Return::Value(perl.bytes(id.as_bytes()).mortal()))
+    moved?;
+    Ok(Return::Value(perl.bytes(now.as_bytes()).mortal()))
 }
 
 /// `_hex_digits LENGTH`: that many random hex digits, from the operating system.

@@ -8,6 +8,7 @@
 //! | 16 | a tombstone: a frozen empty hash | us |
 //! | 32 | a session in another serializer's words | us |
 //! | 64 | a copy in the local tier | us |
+//! | 128 | beside 16: the session has moved to another id | us |
 //!
 //! An item without 1 or 32 is not a session. Other flags are carried by other programs and ignored.
 //! What the frozen bytes mean is not looked at here.
@@ -34,8 +35,14 @@ pub(crate) const COPY: u32 = 64;
 /// server one above 1 MiB; this holds off an item that was made to fill the memory of its reader.
 pub const MAX_INFLATED: usize = 64 << 20;
 
+/// Tells the tombstone of a session that has moved from that of one that was deleted.
+const MOVED: u32 = 128;
+
 /// A tombstone's client flags.
 pub(crate) const TOMBSTONE_FLAGS: u32 = STORABLE | TOMBSTONE;
+
+/// Those of the tombstone of a session that has moved.
+pub(crate) const MOVED_FLAGS: u32 = TOMBSTONE_FLAGS | MOVED;
 
 /// A tombstone's value: a frozen empty hash in network order. Clients that know no tombstones read
 /// a session with nothing in it.
@@ -70,6 +77,11 @@ pub(crate) fn is_session(flags: u32) -> bool {
 /// Whether an item's flags are those of a deleted session.
 pub(crate) fn is_tombstone(flags: u32) -> bool {
     flags & TOMBSTONE != 0
+}
+
+/// Whether a tombstone says that the session has moved.
+pub(crate) fn is_moved(flags: u32) -> bool {
+    flags & MOVED != 0
 }
 
 /// Whether we put this into the local tier.
@@ -169,7 +181,7 @@ mod tests {
         assert_eq!(open(b"text".to_vec(), 4).unwrap(), Opened::Other);
         assert_eq!(open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
         assert!(matches!(open(b"x".to_vec(), STORABLE | SEALED), Err(SessionFault::Sealed)));
-        for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false)] {
+        for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false), (145, false)] {
             assert_eq!(is_session(flags), is, "{flags}");
         }
     }

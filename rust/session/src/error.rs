@@ -158,7 +158,7 @@ impl Error {
         if matches!(fault, Fault::Interrupted) {
             return Kind::Interrupted.into();
         }
-        let ambiguous = sent && matches!(fault, Fault::Timeout(_) | Fault::Closed | Fault::Io(_));
+        let ambiguous = sent && matches!(fault, Fault::Timeout(_) | Fault::Closed | Fault::Io(_) | Fault::OutOfStep(_));
         Kind::Server { server: server.to_owned(), fault, ambiguous }.into()
     }
 
@@ -166,6 +166,11 @@ impl Error {
     /// stored.
     pub(crate) fn is_broken_off(&self) -> bool {
         matches!(*self.0, Kind::Server { ambiguous: true, fault: Fault::Closed | Fault::Io(_), .. })
+    }
+
+    /// It is not known whether the request was carried out.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        matches!(*self.0, Kind::Server { ambiguous: true, .. } | Kind::Interrupted)
     }
 
     /// A session with this id exists already.

@@ -7,8 +7,8 @@
 //! The tour, from the outside in:
 //!
 //! - [`Config`], [`Target`], [`Server`]: what a store is told
-//! - [`Store`]: load, insert, save, delete, touch; what [`Body`] goes in, what [`Loaded`] and
-//!   [`Saved`] come out
+//! - [`Store`]: load, insert, save, delete, touch, move; what [`Body`] goes in, what [`Loaded`],
+//!   [`Saved`] and [`Moved`] come out
 //! - `merge`: two requests changed one session; `local`: a copy nearby
 //! - [`Lock`]: one request at a time, which the store's methods ending in `locked` work under
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
@@ -54,5 +54,5 @@ pub use principal::{Principal, digest};
 pub use server::{DEFAULT_MAP_SIZE, Server, Target};
 pub use spare::{give_buffer, take_buffer};
 pub use stats::stats;
-pub use store::Store;
+pub use store::{Moved, Store};
 pub use wait::{Interrupted, NoWait, Wait};

@@ -10,20 +10,25 @@
 //! - `held`: the locks of this thread, for those who wait for each other
 //! - `locked`: what there is to say when a lock could not be had
 //!
-//! **Waiting.** Who finds the lock taken appends a line to its item, and looks at it again and again:
-//! that is the queue, first come, first served. The line changes the item's version, so the
-//! holder's delete finds that somebody waits, and the holder appends a line that says it is done. The
-//! first in the queue then makes the item its own, and hands the queue on. A waiter that has died is passed over when it
-//! does not take its turn.
+//! **Waiting.** Who finds the lock taken appends a line to its item, and looks at it again and
+//! again: that is the queue, first come, first served. The line changes the item's version, so the
+//! holder's delete finds that somebody waits, and the holder appends a line that says it is done.
+//! The first in the queue then makes the item its own, and hands the queue on. A waiter that has
+//! died is passed over when it does not take its turn.
 //!
-//! **Lasting.** A holder that dies leaves its lock, so a lock lasts for `lock_ttl` seconds by the
-//! server's clock. The item itself stays a while longer, and whoever takes a lock that has run out
-//! first gives the session a new version: the former holder, should it only have been slow, can't
-//! save then, as its save names the old one. It can't free the new holder's lock either: it knows
-//! neither its version nor its token. A holder that sees by its own clock that its time is over
-//! does not even try. Where the server has forgotten the item altogether (it was restarted, or needed
-//! the room), two may hold the lock for a moment; the session's version still lets one of them
-//! save.
+//! **Lasting.** A holder that dies leaves its lock, so a lock lasts for `lock_ttl` seconds, and
+//! never less by the holder's own clock. A server counts whole seconds, and one that was stopped
+//! does not count at all and then all at once; so it alone does not decide: whoever wants the lock
+//! also looks at the time that the holder has written into the item, or watches it for that long
+//! where clocks disagree. Where the holder's clock is ahead, a dead one blocks for twice the time
+//! at most.
+//!
+//! The item itself stays a while longer, and whoever takes a lock that has run out first gives the
+//! session a new version: the former holder, should it only have been slow, can't save then, as its
+//! save names the old one. It can't free the new holder's lock either: it knows neither its version
+//! nor its token. A holder that sees by its own clock that its time is over does not even try.
+//! Where the server has forgotten the item altogether (it was restarted, or needed the room), two
+//! may hold the lock for a moment; the session's version still lets one of them save.
 //!
 //! A lock belongs to the process that took it: a child that inherits the value holds nothing.
 //!
@@ -55,7 +60,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::getpid;
 
-pub(crate) use self::acquire::{Attempt, Taken, acquire, forget, release, released};
+pub(crate) use self::acquire::{Attempt, GOODBYE, Taken, acquire, forget, release, released};
 pub(crate) use self::locked::Locked;
 
 use self::held::Held;

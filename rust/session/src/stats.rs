@@ -107,10 +107,13 @@ pub(crate) fn add(counter: Counter, by: u64) {
 
 /// Counts an error on its way to the caller.
 pub(crate) fn noted<T>(result: Result<T>) -> Result<T> {
-    if let Err(error) = &result {
-        count(kind(error));
-    }
+    result.as_ref().err().into_iter().for_each(count_error);
     result
+}
+
+/// Counts an error that goes to the caller in another way.
+pub(crate) fn count_error(error: &Error) {
+    count(kind(error));
 }
 
 fn kind(error: &Error) -> Counter {

@@ -2,7 +2,7 @@
 //!
 //! Everything here is written over [`Backend`]: what a save does when another request was faster,
 //! what a delete leaves behind, how the principal's reverse record and the local tier are kept up.
-//! Copies nearby are `local`'s affair, merging is `merge`'s, locks are `transaction`'s.
+//! Copies nearby are `local`'s affair, merging is `merge`'s, locks are `transaction`'s, new ids `moving`'s.
 //!
 //! ```no_run
 //! use session::{Body, Config, Encoding, Id, NoWait, Store};
@@ -19,11 +19,14 @@
 //! # Ok(()) }
 //! ```
 
+mod moving;
 mod transaction;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::moving::Moved;
 
 use crate::backend::{Backend, Item, Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
@@ -48,8 +51,9 @@ const TOMBSTONE: Expiry = Expiry::fixed(300);
 /// How often a save is repeated because other requests saved first.
 const ATTEMPTS: u32 = 16;
 
-/// The first pause between attempts is a random part of this; the longest of 64 times as much.
+/// The first pause between attempts is a random part of this; the longest of 256 times as much.
 const PAUSE: Duration = Duration::from_micros(500);
+const DOUBLINGS: u32 = 8;
 
 /// The sessions of one configuration.
 ///
@@ -190,9 +194,8 @@ impl Store {
                 _ => {}
             }
         }
-        if let Ok(Saved { outcome: Outcome::Merged { ours, .. }, .. }) = &saved {
-            stats::count(Counter::Merged);
-            stats::add(Counter::SameKey, ours.len() as u64);
+        if let Ok(saved) = &saved {
+            count_merged(&saved.outcome);
         }
         stats::noted(saved)
     }
@@ -215,7 +218,7 @@ impl Store {
         for attempt in 0..=ATTEMPTS {
             // The second attempt goes at once: most often nobody else is left.
             if let Some(later) = attempt.checked_sub(2) {
-                pause(random_part(PAUSE * (1 << later.min(6))), wait)?;
+                pause(random_part(PAUSE * (1 << later.min(DOUBLINGS))), wait)?;
             }
             let condition = match when {
                 Some(when) => when,
@@ -507,6 +510,13 @@ impl From<Reply> for Put {
 /// A session out of its item.
 fn unwrap(id: &Id, item: Item) -> Result<Option<Loaded>> {
     Loaded::from_item(item, Origin::Servers).map_err(|fault| Error::session(id, fault))
+}
+
+fn count_merged(outcome: &Outcome) {
+    if let Outcome::Merged { ours, .. } = outcome {
+        stats::count(Counter::Merged);
+        stats::add(Counter::SameKey, ours.len() as u64);
+    }
 }
 
 /// Counts a reading.

@@ -192,7 +192,7 @@ fn a_holder_that_is_late_can_neither_save_nor_free_the_lock() {
 }
 
 /// Whoever takes a lock that has run out makes sure that its former holder can't save, whatever that
-/// one's clock says: here the server's is ahead.
+/// one's own clock says: here the others' are ahead.
 #[test]
 fn taking_over_fences_the_former_holder() {
     let Some(memcached) = Memcached::start() else {
@@ -205,7 +205,7 @@ fn taking_over_fences_the_former_holder() {
             None => (open(&config), new_id()),
         };
         let (mut first, base) = slow.lock_and_load(&id, &mut NoWait).unwrap();
-        memcached.raw(&format!("touch {id}.lock 300\r\n"));
+        rewrite(&memcached, &id, &[("since", "0")]);
         std::thread::scope(|scope| {
             let next = scope.spawn(|| {
                 let mut store = open(&hasty(&config, 0));
@@ -232,6 +232,72 @@ fn taking_over_fences_the_former_holder() {
         });
         assert!(error.is_locked(), "it is still the next one's");
     }
+}
+
+/// Changes the line about the holder, and lets the lock be over for the server.
+fn rewrite(memcached: &Memcached, id: &Id, fields: &[(&str, &str)]) {
+    let answer = memcached.raw(&format!("get {id}.lock\r\n"));
+    let line = answer.split("\\r\\n").nth(1).unwrap().trim_end_matches("\\n");
+    let changed = line.split(' ').map(|field| {
+        let name = field.split_once('=').unwrap().0;
+        let value = fields.iter().find(|(changed, _)| *changed == name);
+        value.map_or(field.to_owned(), |(name, value)| format!("{name}={value}"))
+    });
+    let line = changed.collect::<Vec<_>>().join(" ");
+    let stored = memcached.raw(&format!("set {id}.lock 0 300 {}\r\n{line}\n\r\n", line.len() + 1));
+    assert_eq!(stored, "STORED\\r\\n");
+}
+
+/// A server that was stopped jumps when it goes on: then a lock is over for it before its time.
+#[test]
+fn a_server_alone_does_not_end_a_lock() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    let config = memcached.config();
+    let (mut store, id) = with_session(&config, "n=0");
+    let (mut held, base) = store.lock_and_load(&id, &mut NoWait).unwrap();
+    memcached.raw(&format!("touch {id}.lock 1\r\n"));
+    let others = |millis| {
+        let config = hasty(&config, millis);
+        let id = &id;
+        std::thread::scope(|scope| scope.spawn(move || open(&config).lock(id, &mut NoWait).map(drop)).join().unwrap())
+    };
+    assert!(others(200).unwrap_err().is_locked());
+    store.save_locked(&mut held, base.as_ref(), body("n=1"), None, End::Unlock, &mut NoWait).unwrap();
+    assert_eq!(load(&mut store, &id).unwrap(), "n=1");
+}
+
+/// Where clocks disagree, a waiter has seen the lock for long enough.
+#[test]
+fn a_holder_whose_clock_is_ahead_does_not_keep_a_lock_for_ever() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    let config = Config { lock_ttl: 2, ..memcached.config() };
+    let (mut store, id) = with_session(&config, "n=0");
+    let held = lock(&mut store, &id);
+    rewrite(&memcached, &id, &[("since", "99999999999999")]);
+    let began = Instant::now();
+    std::thread::scope(|scope| scope.spawn(|| increment(&mut open(&config), &id)).join().unwrap());
+    assert!((2000..3500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    drop(held);
+}
+
+/// Nobody has had it before: the holder is done, and those that wait are not to be told of it.
+#[test]
+fn a_lock_that_is_free_is_nobodys() {
+    let Some(memcached) = Memcached::start() else {
+        return;
+    };
+    let config = memcached.config();
+    let (mut store, id) = with_session(&config, "n=0");
+    let mut held = lock(&mut store, &id);
+    let line = "+00000000000000aa\n";
+    memcached.raw(&format!("append {id}.lock 0 0 {}\r\n{line}\r\n", line.len()));
+    store.unlock(&mut held, &mut NoWait).unwrap();
+    let error = open(&hasty(&config, 0)).lock(&id, &mut NoWait).unwrap_err();
+    assert_eq!(error.to_string(), format!("session {id}: is locked; waited 0.0 s"));
 }
 
 #[test]

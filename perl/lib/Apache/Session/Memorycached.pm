@@ -121,8 +121,9 @@ dies. Those that wait get the lock in the order in which they came. There are no
 locks: a reader takes the same one.
 
 A request that dies without a word leaves its lock. After C<lock_ttl> seconds others may
-take it (memcached counts whole seconds, so it may be up to one less). A request that is
-only slow, and goes on after that, can't save any more, and can't give the lock of
+take it, and not before: they go by the clock of the server and by that of the host that
+has the lock. Where the clocks of hosts differ, it may be later, by that difference or
+C<lock_ttl>, whichever is less; or a second earlier. A request that is only slow, and goes on after that, can't save any more, and can't give the lock of
 another back; C<untie> dies. So C<lock_ttl> is how long a transaction may take.
 
 The lock is among those who ask for it. A request without C<Transaction> can save the
@@ -316,11 +317,22 @@ the hash after that warns, and is not written.
 
     my $id = tied(%session)->regenerate_id;
 
-Saves, moves the session to a new id, deletes the old one, and returns the new
-one. Call it at sign-in, so that an id that somebody knew before is worth nothing
-after; send the new id to the browser. Dies for an unknown session, and for an
-object whose serializer is not this module's. With C<< on_error => 'warn' >>, where
-the new id can't be stored, the session keeps the old one, and that is returned.
+Moves the session to a new id, with what has changed, and returns the new one. Call it
+at sign-in, so that an id that somebody knew before is worth nothing after; send the new
+id to the browser. The old id leads nowhere from then on: a tombstone keeps its place.
+
+What another request has saved meanwhile comes along as in a save (see C<conflict>, and
+L</conflicts>); one that has the session still open, and saves later, is told that it was
+deleted. A session that another request has deleted stays deleted: then C<regenerate_id>
+dies, and nothing is stored. One that has gone for another reason is written anew, under
+the new id. In a transaction the lock goes along: the new id is locked before the old one
+is free.
+
+It also dies for an unknown session, and for an object whose serializer is not this
+module's. Where it dies, the session keeps its id, with one exception: when nobody knows
+whether the old id was buried, because the server did not answer, the session has the new
+id, and the error names both. With C<< on_error => 'warn' >>, where the new id can't be
+stored, the session keeps the old one, and that is returned.
 
 =head2 conflicts
 
@@ -514,7 +526,7 @@ option C<-I>).
 
 =item session ID: not a Storable value at byte N: expected THIS, found THAT
 
-=item session ID: unsupported Storable version at byte N: VERSION, this reads v2.0 to v2.255
+=item session ID: unsupported Storable version at byte N: MAJOR, this reads 0 to 2
 
 =item session ID: damaged gzip data: WHY
 
@@ -531,14 +543,19 @@ C<tie>: see C<max_depth> and C<max_size>. A compressed session may grow to 64 Mi
 
 =item session ID: unsupported Storable value at byte N: WHAT
 
-C<tie>, or a save that has to merge: another client stored what this release does
-not read, see L</LIMITS>.
+C<tie>, or a save that has to merge: a later Storable stored what is not known here.
 
-=item session ID: can't store WHAT
+=item session ID: can't revive a code reference
 
-=item session ID: can't store a value nested more than N levels deep
+C<tie>: another program stored code. It is never compiled, whatever C<$Storable::Eval>
+says.
 
-A save: take that value out. Nothing was written.
+=item session ID: Can't store KIND items
+
+=item session ID: Max. recursion depth with nested structures exceeded
+
+A save: take that value out; KIND is C<CODE> for a reference to a sub, see L</LIMITS>.
+For the depth, see C<max_depth>. Nothing was written.
 
 =item session ID: class CLASS is not allowed by classes
 
@@ -606,9 +623,9 @@ A warning of C<untie>: everything is saved, but others may have to wait.
 
 =item session ID: another request saved it, and ours can't be merged: WHY
 
-A save: the session holds what this release does not read, see L</LIMITS>; with
-L<Apache::Session::Flex>, Storable itself can store that. What the other request
-stored stays.
+A save: what was read, or what is to be stored, can't be taken apart: with
+L<Apache::Session::Flex>, Storable itself stores what is deeper than C<max_depth>. What the
+other request stored stays.
 
 =item session ID: there is no such session; what is stored in it will be lost
 
@@ -625,7 +642,15 @@ A warning of a save: the user has signed out meanwhile.
 
 A warning: the object was destroyed with changes that could not be saved.
 
+=item session ID: has moved here, but OLD may still lead to it: WHY
+
+C<regenerate_id>: a server did not answer when the old id was to be buried. The session is
+whole under its new id. What was stored before may still be under the old one; C<delete> it
+there.
+
 =item regenerate_id: there is no such session
+
+=item regenerate_id: there is no such session: another request has deleted it
 
 =item regenerate_id: this session has a store or a serializer that is not ours
 
@@ -665,6 +690,7 @@ The client flags of the item say what it is:
      8  encrypted; refused in this release
     16  a tombstone: the session was deleted
     32  a session in another serializer's form (Apache::Session::Flex)
+   128  with 16: the session has moved to another id
 
 An item with neither 1 nor 32 is not a session. A tombstone has the flags 1 and 16
 and the value of a frozen empty hash, for 300 seconds; 2.2.1 and Cache::Memcached
@@ -808,9 +834,16 @@ C<Apache::Session::MemcachedClient>, the SOAP service, and C<memd.pl>.
 C<secret> (encryption) and C<ketama_points> (another way to choose a server) die
 C<not yet in this release>.
 
-Code references, regular expressions, tied variables, globs and handles, and
-objects with C<STORABLE_freeze> hooks can't be stored; C<save> dies with what it
-met. Frozen by another client, they can't be read; C<tie> dies likewise.
+What has no form outside its process is not stored: code references, globs, file
+handles, and objects of perl's C<class> feature. C<save> dies with C<Can't store CODE
+items> and the like, and nothing is written; with C<$Storable::forgive_me> it warns, and
+stores a text in that place. C<$Storable::Deparse> and C<$Storable::Eval> have no meaning for a session:
+code is not stored, and stored code is not revived.
+
+All else that Storable takes is stored and comes back: objects, also those with hooks
+(C<STORABLE_freeze>, C<STORABLE_thaw>, C<STORABLE_attach>), tied variables, regular
+expressions, weak and shared references; see
+L<Apache::Session::Memorycached::Storable/WHAT IS SUPPORTED>.
 
 memcached forgets what it has no room for, whatever the C<timeout>, and everything
 when it is restarted. The embedded store forgets nothing that has not expired, but
@@ -836,10 +869,13 @@ L</regenerate_id> when somebody signs in.
 
 Whoever can write to the servers can forge sessions; memcached asks nobody who
 they are, and sends everything in the clear. Keep it on a network of its own. What
-is read is checked against its length, C<max_depth> and C<max_size>; code is never
-compiled and no module is loaded. But any class may be named, and the C<DESTROY>
-and overloaded operators of a class that your program has loaded will run on data
-that somebody else made. C<< classes => [] >>, or a list of your own, prevents that.
+is read is checked against its length, C<max_depth> and C<max_size>, and code is never
+compiled. But any class may be named. Where it has hooks, its module is loaded and
+C<STORABLE_thaw> or C<STORABLE_attach> is called; the methods of tied variables, and the
+C<DESTROY> and overloaded operators of any class that your program has loaded, will run:
+all on data that somebody else made. C<< classes => [] >>, or a list of your own,
+prevents that: a class that it does not name is refused before any of its code is loaded
+or run. Regular expressions are of the class C<Regexp>.
 
 =item Principals
 

@@ -33,7 +33,7 @@ use crate::wait::{NoWait, Wait};
 const KEPT: u64 = 300;
 
 /// What is left to say when we have given up takes this long at most.
-const GOODBYE: Duration = Duration::from_millis(10);
+pub(crate) const GOODBYE: Duration = Duration::from_millis(10);
 
 /// A lock of one second could be over at once, as the server counts whole ones.
 const SHORTEST: u64 = 2;
@@ -86,15 +86,17 @@ impl<'a> Attempt<'a> {
     }
 
     /// The lock, where [`add_op`](Attempt::add_op) was sent together with something else, and this
-    /// is its answer. Waits where the lock was not free.
+    /// is its answer. Waits where the lock was not free, or the answer got lost; only then `read` is
+    /// carried out.
     pub(crate) fn settle(
         mut self,
         backend: &mut dyn Backend,
         reply: Result<Reply>,
+        read: Op<'_>,
         wait: &mut dyn Wait,
     ) -> Result<Taken> {
         let taken = match self.taken(backend, vec![reply], false) {
-            Ok(None) => self.wait_for_turn(backend, None, wait),
+            Ok(None) => self.wait_for_turn(backend, Some(read), wait),
             Ok(Some(taken)) => Ok(taken),
             Err(error) => Err(error),
         };
@@ -104,6 +106,7 @@ impl<'a> Attempt<'a> {
     /// The lock if it is free.
     fn add(&mut self, backend: &mut dyn Backend, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Option<Taken>> {
         self.since = Instant::now();
+        self.text = holder_line(self.token, self.ttl.as_secs());
         let replies = both(backend, self.add_op(), read, wait)?;
         self.taken(backend, replies, false)
     }
@@ -158,7 +161,7 @@ impl<'a> Attempt<'a> {
             let text = Text::parse(&item.value);
             let place = text.place(self.token);
             is_queued = place.is_some();
-            let has_run_out = item.expiry.in_seconds().is_some_and(|left| left <= KEPT);
+            let has_run_out = has_run_out(&item, &text, patience.watched(&text));
             if text.token == Some(self.token) {
                 return self.found(backend, &item, read, wait);
             }
@@ -175,7 +178,7 @@ impl<'a> Attempt<'a> {
             let left = self.timeout.saturating_sub(began.elapsed());
             if left.is_zero() {
                 self.leave(backend, wait)?;
-                return Err(self.locked(Some((&text, &item)), began));
+                return Err(self.locked(Some(&text), began));
             }
             pause(patience.pause(place, &text).min(left), wait)?;
         }
@@ -278,16 +281,19 @@ impl<'a> Attempt<'a> {
         Lock::new(held::remember(self.id, self.token), version, self.since, self.ttl, has_queue)
     }
 
-    fn locked(&self, seen: Option<(&Text, &Item)>, began: Instant) -> Error {
-        let holder = seen.and_then(|(text, item)| {
-            let holder = text.holder.clone()?;
-            let left = item.expiry.in_seconds()?.saturating_sub(KEPT);
-            let age = holder.ttl.max(SHORTEST).saturating_sub(left);
-            Some((holder, age))
-        });
+    fn locked(&self, seen: Option<&Text>, began: Instant) -> Error {
+        // Of a lock that is free, others are to have it first.
+        let holder = seen.filter(|text| !text.is_free).and_then(|text| text.holder.clone());
         let locked = Locked { holder, waited: began.elapsed(), others: held::others(self.id), is_own: false };
         Error::session(self.id, SessionFault::Locked(locked.into()))
     }
+}
+
+/// Whether a lock may be taken from its holder: by the server's clock, which may stand still and then
+/// jump, and by the holder's, or ours where these two do not agree.
+fn has_run_out(item: &Item, text: &Text, watched: Duration) -> bool {
+    let for_server = item.expiry.in_seconds().is_some_and(|left| left <= KEPT);
+    for_server && text.holder.as_ref().is_none_or(|holder| holder.age().max(watched) >= holder.ttl())
 }
 
 /// Gives the session a new version, so that nobody can save who has read it before. Its newest state

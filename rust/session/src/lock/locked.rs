@@ -14,8 +14,7 @@ use crate::id::Id;
 /// Who has the lock, and what they might be waiting for.
 #[derive(Debug)]
 pub(crate) struct Locked {
-    /// And for how many seconds.
-    pub(super) holder: Option<(Holder, u64)>,
+    pub(super) holder: Option<Holder>,
     pub(super) waited: Duration,
     /// What this thread has locked: a likely reason is that each waits for the other.
     pub(super) others: Vec<Id>,
@@ -34,12 +33,10 @@ impl fmt::Display for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.holder {
             _ if self.is_own => f.write_str("is locked by this very process")?,
-            Some((Holder { host, pid, .. }, age)) => {
-                write!(
-                    f,
-                    "is locked by process {pid} on {host}, for {age} s; waited {:.1} s",
-                    self.waited.as_secs_f64()
-                )?;
+            Some(holder) => {
+                let (host, pid, age) = (&holder.host, holder.pid, holder.age().as_secs());
+                let waited = self.waited.as_secs_f64();
+                write!(f, "is locked by process {pid} on {host}, for {age} s; waited {waited:.1} s")?;
             }
             None => write!(f, "is locked; waited {:.1} s", self.waited.as_secs_f64())?,
         }

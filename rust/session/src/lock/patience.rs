@@ -35,13 +35,15 @@ pub(super) struct Patience {
     pace: Duration,
     /// The holder and our place, and since when we have seen them.
     seen: Option<(Option<Token>, Option<usize>, Instant)>,
+    /// The holder, and since when we have seen it.
+    holder: Option<(Option<Token>, Instant)>,
     /// Whose lock could be taken, and since when.
     free: Option<(Option<Token>, Instant)>,
 }
 
 impl Patience {
     pub(super) fn new() -> Patience {
-        Patience { pause: FIRST, pace: PACE, seen: None, free: None }
+        Patience { pause: FIRST, pace: PACE, seen: None, holder: None, free: None }
     }
 
     /// How long not to look.
@@ -66,6 +68,16 @@ impl Patience {
         let until_first = self.pace.saturating_mul(number(place.unwrap_or(0)));
         let longest = self.pause.max(until_first).min(LONGEST);
         longest / 2 + random_part(longest / 2)
+    }
+
+    /// For how long we have seen this holder have the lock.
+    pub(super) fn watched(&mut self, text: &Text) -> Duration {
+        let since = match self.holder {
+            Some((token, since)) if token == text.token => since,
+            _ => Instant::now(),
+        };
+        self.holder = Some((text.token, since));
+        since.elapsed()
     }
 
     /// Whether a lock that can be had is for us to take.
@@ -115,6 +127,16 @@ mod tests {
         // The queue moves at once: its pace is faster than it was taken to be.
         assert!(patience.pause(Some(5), &held_by(2)) < PACE * 5);
         assert!(Patience::new().pause(Some(1000), &held_by(1)) <= LONGEST);
+    }
+
+    #[test]
+    fn a_holder_is_watched_until_another_has_the_lock() {
+        let mut patience = Patience::new();
+        patience.watched(&held_by(1));
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+        patience.holder = Some((Some(Token::from(1)), long_ago));
+        assert!(patience.watched(&held_by(1)) >= Duration::from_secs(3));
+        assert!(patience.watched(&held_by(2)) < Duration::from_secs(3));
     }
 
     #[test]

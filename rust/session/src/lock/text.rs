@@ -1,12 +1,14 @@
 //! What stands in a lock's item: one line about the holder, then one for each thing that happened.
 //!
 //! ```text
-//! host=web1 pid=4711 since=1763685000 ttl=60 token=5f0c6b1e00a2d3f4
+//! host=web1 pid=4711 since=1763685000123 ttl=60 token=5f0c6b1e00a2d3f4
 //! +00112233445566aa                                        this one waits
 //! +00112233445566bb
 //! -00112233445566aa                                        and does no more
 //! -5f0c6b1e00a2d3f4                                        the holder is done
 //! ```
+//!
+//! `since` is the holder's time in milliseconds, from before it asked for the lock.
 //!
 //! Lines are only ever appended, which memcached does in one step; the whole is rewritten when the
 //! lock gets a new holder. A line that means nothing is passed over, so that a later release may
@@ -14,9 +16,10 @@
 
 use std::fmt;
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::error::{Kind, Result};
+use crate::expiry::now;
 
 /// What a holder or a waiter is called: a random number, used for one attempt to get one lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +57,26 @@ impl fmt::Display for Token {
     }
 }
 
-/// Who has a lock, for people to read.
+/// Who has a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) host: String,
     pub(crate) pid: u32,
+    /// Since when, by its clock: the Unix time in milliseconds.
+    pub(crate) since: u64,
     /// For how long, in seconds, it takes the lock.
     pub(crate) ttl: u64,
+}
+
+impl Holder {
+    /// For how long it has had the lock, where its clock and ours agree.
+    pub(super) fn age(&self) -> Duration {
+        Duration::from_millis(now().saturating_sub(self.since))
+    }
+
+    pub(super) fn ttl(&self) -> Duration {
+        Duration::from_secs(self.ttl)
+    }
 }
 
 /// A lock's item, read.
@@ -117,7 +133,7 @@ pub(super) fn holder_line(token: Token, ttl: u64) -> String {
         LazyLock::new(|| rustix::system::uname().nodename().to_string_lossy().replace(char::is_whitespace, "_"));
     let host = &*HOST;
     let pid = std::process::id();
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let since = now();
     format!("host={host} pid={pid} since={since} ttl={ttl} token={token}\n")
 }
 
@@ -125,8 +141,12 @@ fn parse_holder(line: &str) -> Option<(Holder, Token)> {
     let field = |name: &str| {
         line.split(' ').filter_map(|field| field.split_once('=')).find(|field| field.0 == name).map(|field| field.1)
     };
-    let holder =
-        Holder { host: field("host")?.to_owned(), pid: field("pid")?.parse().ok()?, ttl: field("ttl")?.parse().ok()? };
+    let holder = Holder {
+        host: field("host")?.to_owned(),
+        pid: field("pid")?.parse().ok()?,
+        since: field("since")?.parse().ok()?,
+        ttl: field("ttl")?.parse().ok()?,
+    };
     Some((holder, field("token").and_then(Token::parse)?))
 }
 
@@ -147,6 +167,7 @@ mod tests {
         let text = Text::parse(holder_line(A, 60).as_bytes());
         let holder = text.holder.unwrap();
         assert_eq!((holder.pid, holder.ttl, text.token), (std::process::id(), 60, Some(A)));
+        assert!(holder.age() < Duration::from_secs(1) && holder.ttl() == Duration::from_secs(60));
         assert!(!holder.host.is_empty() && !text.is_free && text.queue.is_empty());
     }
 
@@ -173,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_passed_over() {
-        for value in [&b""[..], b"\xff\xfe", b"busy", b"host=x pid=y ttl=1 token=0\n", b"\n\n+\n-\n+xyz\n"] {
+        for value in [&b""[..], b"\xff\xfe", b"busy", b"host=x pid=y since=1 ttl=1 token=0\n", b"\n\n+\n-\n+xyz\n"] {
             let text = Text::parse(value);
             assert_eq!((text.holder, text.is_free, text.queue), (None, false, vec![]), "{value:?}");
         }

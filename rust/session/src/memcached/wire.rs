@@ -175,11 +175,17 @@ pub(super) fn out_of_step(line: &[u8]) -> Fault {
 fn fault(error: WireError) -> Fault {
     match error {
         WireError::Rejected(words) if words == "ERROR" => Fault::NoMeta,
-        WireError::Rejected(words) => Fault::Words(format!("CLIENT_ERROR {words}")),
-        WireError::Server(words) => Fault::Words(format!("SERVER_ERROR {words}")),
-        WireError::Protocol(words) => Fault::OutOfStep(words),
-        other => Fault::OutOfStep(other.to_string()),
+        WireError::Rejected(words) => Fault::Words(printable(&format!("CLIENT_ERROR {words}"))),
+        WireError::Server(words) => Fault::Words(printable(&format!("SERVER_ERROR {words}"))),
+        WireError::Protocol(words) => Fault::OutOfStep(printable(&words)),
+        other => Fault::OutOfStep(printable(&other.to_string())),
     }
+}
+
+/// Words with bytes of a server in them, for a log or a terminal.
+fn printable(words: &str) -> String {
+    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
+    words.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }
 
 #[cfg(test)]
@@ -279,6 +285,16 @@ mod tests {
         assert_eq!(told("ERROR"), "speaks no meta commands; memcached 1.6 or later is needed");
         assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
         assert_eq!(told("SERVER_ERROR out of memory storing object"), "SERVER_ERROR out of memory storing object");
+    }
+
+    #[test]
+    fn errors_can_be_printed_whatever_the_server_says() {
+        for line in
+            [&b"\0\xff<html>\x1b[31m O5"[..], b"SERVER_ERROR \x1b[31m\xfe", b"CLIENT_ERROR \x07", b"HD c\xff O5"]
+        {
+            let told = decode(&store(When::Always), 5, line, None).unwrap_err().to_string();
+            assert!(told.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{told:?}");
+        }
     }
 
     #[test]

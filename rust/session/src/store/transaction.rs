@@ -65,7 +65,9 @@ impl Store {
         let settled = match inserted {
             Ok((loaded, reply)) => {
                 let reply = reply.expect("the lock was asked for");
-                attempt.settle(&mut *self.servers, reply, wait).map(|taken| (taken.lock, loaded))
+                let read = Op::Get { key: id.key(), body: true, touch: None };
+                let taken = attempt.settle(&mut *self.servers, reply, read, wait);
+                taken.map(|Taken { lock, read }| (lock, with_new_version(loaded, read)))
             }
             Err(error) => {
                 attempt.give_up(&mut *self.servers);
@@ -159,6 +161,14 @@ impl Store {
             Some(item) => unwrap(id, item),
             None => Ok(None),
         }
+    }
+}
+
+/// What was stored, where waiting for its lock has given it a new version.
+fn with_new_version(loaded: Loaded, read: Option<Reply>) -> Loaded {
+    match read.and_then(Reply::into_item).map(|item| (item.version, envelope::open(item.value, item.flags))) {
+        Some((version, Ok(Opened::Session { body, .. }))) if body == loaded.body => Loaded { version, ..loaded },
+        _ => loaded,
     }
 }
 

@@ -45,8 +45,8 @@ for my $name ( sort keys %steps ) {
         };
         ualarm 0;
         is $@, "alarm\n", 'ends the wait with its own words';
-        cmp_ok $took, '>', 0.19,       'not before';
-        cmp_ok $took, '<', 2, 'and soon';
+        cmp_ok $took, '>', 0.19, 'not before';
+        cmp_ok $took, '<', 2,    'and soon';
         is eval { contents( $arguments, $id )->{a} }, 1, 'the next request works'
           or diag $@;
     };

@@ -64,6 +64,7 @@ on_each_backend {
     }
 
     subtest 'code is never stored nor revived, whatever Storable is told' => sub {
+        no warnings 'once';
         local $Storable::Deparse = 1;
         local $Storable::Eval    = 1;
         my $id = create( $arguments, a => 'before' );

@@ -134,12 +134,12 @@ fn how(perl: Perl, format: Options) -> Result<Freeze> {
 
 /// The limit that the program has set, in containers and references, which are two for each level that Storable counts.
 fn recursion_limit(perl: Perl, variable: Variable) -> Option<usize> {
+    let storables = state::storable_limits(perl)?[usize::from(matches!(variable, Variable::RecursionLimitHash))];
     let value = variable.get(perl);
     if !value.is_defined() {
         return None;
     }
     let limit = value.plain_integer(perl);
-    let storables = state::storable_limits(perl)[usize::from(matches!(variable, Variable::RecursionLimitHash))];
     let limit = if limit == storables { None } else { usize::try_from(limit).ok() };
     limit.map(|limit| limit.saturating_mul(2))
 }
@@ -220,6 +220,9 @@ fn count(perl: Perl, name: &str, value: Scalar) -> Result<usize> {
 }
 
 fn number(perl: Perl, name: &str, value: Scalar) -> Result<i64> {
+    if value.is_integer() {
+        return Ok(value.plain_integer(perl));
+    }
     match value.to_number(perl)? {
         Ok(number) if number.fract() == 0.0 => Ok(number as i64),
         Ok(number) => Err(Error::text(format!("option {name}: {number} is not an integer"))),

@@ -57,6 +57,12 @@ impl Scalar {
         self.flags() & sys::SVf_OK != 0
     }
 
+    /// Whether it holds an integer that has not been anything else.
+    pub(crate) fn is_integer(self) -> bool {
+        const KINDS: u32 = sys::SVf_IOK | sys::SVf_NOK | sys::SVf_POK | sys::SVf_ROK | sys::SVf_IVisUV | sys::SVs_GMG;
+        self.flags() & KINDS == sys::SVf_IOK
+    }
+
     pub(crate) fn is_reference(self) -> bool {
         self.flags() & sys::SVf_ROK != 0
     }

@@ -33,7 +33,7 @@ pub(crate) struct State {
     /// The subs that compile regular expressions, by the modifiers they do it with.
     regexp_makers: RefCell<Vec<(Box<str>, *mut CV)>>,
     /// What Storable sets its recursion limits to.
-    storable_limits: Cell<[i64; 2]>,
+    storable_limits: Cell<Option<[i64; 2]>>,
     /// How many readings and writings are under way, each in the hook of the one before.
     nesting: Cell<usize>,
     doing: Cell<Doing>,
@@ -175,11 +175,11 @@ pub(crate) fn regexp_maker(perl: Perl, modifiers: &str, make: impl FnOnce() -> R
 
 /// Notes what Storable sets its recursion limits to, for arrays and references and for hashes.
 pub(crate) fn set_storable_limits(perl: Perl, limits: [i64; 2]) {
-    state(perl).storable_limits.set(limits);
+    state(perl).storable_limits.set(Some(limits));
 }
 
-/// What Storable sets its recursion limits to.
-pub(crate) fn storable_limits(perl: Perl) -> [i64; 2] {
+/// What Storable sets its recursion limits to; `None` while nobody has told, and so nobody can have asked for others.
+pub(crate) fn storable_limits(perl: Perl) -> Option<[i64; 2]> {
     state(perl).storable_limits.get()
 }
 
@@ -267,7 +267,7 @@ fn state<'a>(perl: Perl) -> &'a State {
                 globs: [const { Cell::new(ptr::null_mut()) }; 4],
                 variables: [const { Cell::new(ptr::null_mut()) }; Variable::COUNT],
                 regexp_makers: RefCell::default(),
-                storable_limits: Cell::new([-1; 2]),
+                storable_limits: Cell::new(None),
                 nesting: Cell::new(0),
                 doing: Cell::new(Doing::Nothing),
                 network_order: Cell::new(false),

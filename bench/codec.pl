@@ -62,6 +62,7 @@ Storable. 26,000 are perl's, to free the result. Of the 47,000 that making it ta
 malloc's, too: keys are hashed and looked up in perl's table of keys, and each string is a head, a body and a buffer. That
 alone is half of Storable's total, so twice its speed is out of reach while each value becomes a value of perl's. The tree is
 the same: 281,000 to free and 407,000 of perl's to make, against 1,078,000 in all for Storable. 100 KB of text are one
-copy of memory, for Storable as for us: 97.5 % of the call is in memcpy.
+copy of memory, for Storable and Sereal as for us: 98 % of the instructions of freezing it and 97.5 % of those of thawing it are
+memcpy's, so there is next to nothing left to be faster with.
 NOTE
 $topic->print;

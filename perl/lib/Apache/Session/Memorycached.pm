@@ -845,6 +845,10 @@ All else that Storable takes is stored and comes back: objects, also those with 
 expressions, weak and shared references; see
 L<Apache::Session::Memorycached::Storable/WHAT IS SUPPORTED>.
 
+A memcached counts versions anew after a restart. A session that was open across it may then have
+a version that now is another's, and its save replaces that one's; this is rare, and not prevented yet.
+One that runs with C<-M> and is full drops the session that it has no room to replace.
+
 memcached forgets what it has no room for, whatever the C<timeout>, and everything
 when it is restarted. The embedded store forgets nothing that has not expired, but
 serves one host, and there one user.

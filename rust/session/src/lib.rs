@@ -14,6 +14,7 @@
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
 //! - `backend`: the trait that all this is written over; `memcached` and `placement`, `embedded`:
 //!   the two that implement it
+//! - [`inspect()`]: what the servers tell about themselves
 //! - [`Wait`]: what a signal does to a wait
 //! - [`Error`]: what can go wrong; [`stats`]: how often it did, and what else was done
 //!
@@ -29,6 +30,7 @@ mod envelope;
 mod error;
 mod expiry;
 mod id;
+mod inspect;
 mod local;
 mod lock;
 mod memcached;
@@ -48,6 +50,7 @@ pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
+pub use inspect::{Answer, Question, Topic, inspect};
 pub use lock::{End, Lock};
 pub use merge::KeyName;
 pub use principal::{Principal, digest};

@@ -8,6 +8,8 @@
 //! A connection on which anything failed is not used again: its owner drops it. The same goes for
 //! one on which bytes are left over when every answer has been read.
 
+mod text;
+
 use std::time::Duration;
 
 use super::socket::{Deadline, Socket};
@@ -101,12 +103,7 @@ impl Connection {
             return Ok(());
         };
         if !self.speaks_meta {
-            let mut request = Vec::new();
-            wire::encode_probe(&mut request)?;
-            self.send(&request, deadline, wait)?;
-            let line = self.line(deadline, wait)?;
-            wire::decode_probe(&self.buffer[line])?;
-            self.speaks_meta = true;
+            self.probe(deadline, wait)?;
         }
         if largest > ASK_ABOVE && self.item_size_max.is_none() {
             self.send(wire::SETTINGS, deadline, wait)?;

@@ -4,7 +4,7 @@
 //! from all of them: one round trip, whatever the number of operations and servers.
 //!
 //! - [`socket`]: a stream with time limits that signals can interrupt
-//! - [`connection`]: requests and answers on it, framed
+//! - [`connection`]: requests and answers on it, framed; `stats` and `version` among them
 //! - [`wire`]: operations as meta commands, answers as replies
 //! - [`pool`]: what is kept between exchanges, and which servers are down
 //!
@@ -33,6 +33,7 @@ use self::socket::Deadline;
 use crate::backend::{Backend, Op, Reply};
 use crate::config::Config;
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
+use crate::inspect::{Answer, Question};
 use crate::placement::Placement;
 use crate::server::Server;
 use crate::spare::{give_buffer, take_buffer};
@@ -330,6 +331,20 @@ fn read(
         replies[index] = Some(Ok(reply));
     }
     Ok(())
+}
+
+/// Asks one server about itself, on a connection of its own.
+pub(crate) fn ask(address: &str, question: Question, config: &Config, wait: &mut dyn Wait) -> Answer {
+    let mut answer = || {
+        let mut connection = Connection::open(address, config.connect_timeout, wait)?;
+        let deadline = Deadline::after(config.io_timeout);
+        match question {
+            Question::Stats(topic) => connection.statistics(topic.word(), deadline, wait),
+            Question::Version => Ok(vec![("version".to_owned(), connection.version(deadline, wait)?)]),
+            Question::Meta => connection.probe(deadline, wait).map(|()| Vec::new()),
+        }
+    };
+    answer().map_err(|fault| Error::server(address, fault, true))
 }
 
 /// How it shows that the other end of a connection is gone.

@@ -183,7 +183,7 @@ fn fault(error: WireError) -> Fault {
 }
 
 /// Words with bytes of a server in them, for a log or a terminal.
-fn printable(words: &str) -> String {
+pub(super) fn printable(words: &str) -> String {
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
     words.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }

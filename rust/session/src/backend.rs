@@ -15,8 +15,24 @@ use crate::expiry::Expiry;
 use crate::wait::Wait;
 
 /// Identifies one state of an item: no two writes of the same item leave the same version.
+///
+/// A server that was restarted counts from the beginning again, so a number alone says nothing. It is
+/// good on the connection that gave it, which no server outlives; on another one nothing is sent that
+/// relies on it. Whoever reads the item again learns its version on that connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Version(pub(crate) u64);
+pub struct Version {
+    pub(crate) number: u64,
+    /// The connection that gave it, counted in this process and those it was forked from; 0 where
+    /// the number is enough.
+    pub(crate) connection: u64,
+}
+
+impl Version {
+    /// A version of a store that never counts from the beginning again.
+    pub(crate) const fn of(number: u64) -> Version {
+        Version { number, connection: 0 }
+    }
+}
 
 /// Names an item, without the namespace, which the backend puts before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +78,9 @@ pub(crate) enum Op<'a> {
     Get { key: ItemKey<'a>, body: bool, touch: Option<Expiry> },
     /// Writes an item.
     Store { key: ItemKey<'a>, value: &'a [u8], flags: u32, expiry: Expiry, when: When },
-    /// Puts bytes after an item's value. Its flags and its expiry stay, its version does not.
-    Append { key: ItemKey<'a>, bytes: &'a [u8] },
+    /// Puts bytes after an item's value. Its flags and its expiry stay, its version does not. `after`: only
+    /// while that version is good, whether it still is the item's or not.
+    Append { key: ItemKey<'a>, bytes: &'a [u8], after: Option<Version> },
     /// Removes an item, if it still has the version.
     Delete { key: ItemKey<'a>, version: Version },
 }
@@ -91,6 +108,8 @@ pub(crate) enum Reply {
     Missing,
     /// The item is there, or has another version; nothing was done.
     Exists,
+    /// The version is one of a connection that this server has closed since; nothing was done.
+    Outdated(Box<str>),
 }
 
 /// An item as it was found.
@@ -128,6 +147,14 @@ impl dyn Backend + '_ {
 }
 
 impl Reply {
+    /// With its version as one of this connection.
+    pub(crate) fn given_on(mut self, connection: u64) -> Reply {
+        if let Reply::Stored(version) | Reply::Item(Item { version, .. }) = &mut self {
+            version.connection = connection;
+        }
+        self
+    }
+
     pub(crate) fn into_item(self) -> Option<Item> {
         match self {
             Reply::Item(item) => Some(item),
@@ -140,6 +167,15 @@ impl<'a> Op<'a> {
     pub(crate) fn key(&self) -> ItemKey<'a> {
         match *self {
             Op::Get { key, .. } | Op::Store { key, .. } | Op::Append { key, .. } | Op::Delete { key, .. } => key,
+        }
+    }
+
+    /// The version that the operation relies on.
+    pub(crate) fn version(&self) -> Option<Version> {
+        match *self {
+            Op::Store { when: When::Version(version), .. } | Op::Delete { version, .. } => Some(version),
+            Op::Append { after, .. } => after,
+            Op::Get { .. } | Op::Store { .. } => None,
         }
     }
 

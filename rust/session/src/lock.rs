@@ -60,7 +60,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::getpid;
 
-pub(crate) use self::acquire::{Attempt, GOODBYE, Taken, acquire, forget, release, released};
+pub(crate) use self::acquire::{Attempt, GOODBYE, Taken, acquire, forget, is_still_ours, release, released};
 pub(crate) use self::locked::Locked;
 
 use self::held::Held;
@@ -137,12 +137,12 @@ impl Lock {
         Err(Error::session(self.id(), fault))
     }
 
-    /// What gives it back, as far as we know who waits.
+    /// What gives it back, as far as we know who waits. Where the version is outdated, nothing does.
     pub(crate) fn unlock_op(&self) -> Op<'_> {
-        let key = self.id().lock_key();
+        let (key, version) = (self.id().lock_key(), self.version);
         match &self.farewell {
-            Some(line) if !self.is_outlived() => Op::Append { key, bytes: line.as_bytes() },
-            _ => Op::Delete { key, version: self.version },
+            Some(line) if !self.is_outlived() => Op::Append { key, bytes: line.as_bytes(), after: Some(version) },
+            _ => Op::Delete { key, version },
         }
     }
 }

@@ -21,25 +21,26 @@
 
 mod moving;
 mod transaction;
+mod tries;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use self::moving::Moved;
+
+use self::tries::Tries;
 
 use crate::backend::{Backend, Item, Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
 use crate::config::{Config, Conflict};
 use crate::embedded::Embedded;
 use crate::envelope::{self, Encoding, Opened};
-use crate::error::{Error, Kind, Result, SessionFault};
+use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
 use crate::local::{Found, Local};
 use crate::memcached::Memcached;
 use crate::merge;
-use crate::pause::{pause, random_part};
 use crate::principal::Principal;
 use crate::server::Target;
 use crate::stats::{self, Counter};
@@ -47,13 +48,6 @@ use crate::wait::Wait;
 
 /// How long a deleted session can't come back: longer than a request lasts that was under way.
 const TOMBSTONE: Expiry = Expiry::fixed(300);
-
-/// How often a save is repeated because other requests saved first.
-const ATTEMPTS: u32 = 16;
-
-/// The first pause between attempts is a random part of this; the longest of 256 times as much.
-const PAUSE: Duration = Duration::from_micros(500);
-const DOUBLINGS: u32 = 8;
 
 /// The sessions of one configuration.
 ///
@@ -146,12 +140,17 @@ impl Store {
         id.check_fits(&self.config.namespace)?;
         let mut when = When::Missing;
         let mut answer = None;
-        for _ in 0..ATTEMPTS {
+        let mut tries = Tries::new(self.config.io_timeout);
+        loop {
             let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, beside.take(), wait)?;
             answer = answer.or(reply);
             match put {
                 Put::Stored(version) => return Ok((self.stored(id, body, None, version, None, wait)?, answer)),
                 Put::Missing => when = When::Missing,
+                Put::Cut(error) => {
+                    tries.cut(error)?;
+                    when = When::Missing;
+                }
                 Put::Exists => match self.servers.get(id.key(), None, wait)? {
                     None => when = When::Missing,
                     Some(item) if envelope::is_tombstone(item.flags) => when = When::Version(item.version),
@@ -161,8 +160,8 @@ impl Store {
                     }
                 },
             }
+            tries.again(id, wait)?;
         }
-        Err(Error::session(id, SessionFault::Contended(ATTEMPTS)))
     }
 
     /// Saves a session that was read as `base`.
@@ -215,11 +214,8 @@ impl Store {
             _ => None,
         };
         let mut recorded = false;
-        for attempt in 0..=ATTEMPTS {
-            // The second attempt goes at once: most often nobody else is left.
-            if let Some(later) = attempt.checked_sub(2) {
-                pause(random_part(PAUSE * (1 << later.min(DOUBLINGS))), wait)?;
-            }
+        let mut tries = Tries::new(self.config.io_timeout);
+        loop {
             let condition = match when {
                 Some(when) => when,
                 None => match self.servers.get(id.key(), None, wait)? {
@@ -244,9 +240,6 @@ impl Store {
                 },
             };
             recorded |= principal.is_some();
-            if attempt > 0 {
-                stats::count(Counter::Retries);
-            }
             match self.put(id, &bytes, body.encoding, condition, principal, None, wait)?.0 {
                 Put::Stored(version) => {
                     let stored = match bytes {
@@ -259,9 +252,14 @@ impl Store {
                 }
                 Put::Missing => when = Some(When::Missing),
                 Put::Exists => when = None,
+                Put::Cut(error) => {
+                    tries.cut(error)?;
+                    when = None;
+                }
             }
+            tries.again(id, wait)?;
+            stats::count(Counter::Retries);
         }
-        Err(Error::session(id, SessionFault::Contended(ATTEMPTS)))
     }
 
     /// Deletes a session; returns whether there was one.
@@ -417,7 +415,7 @@ impl Store {
         let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).chain(beside).collect();
         let mut replies = self.servers.exchange(&ops, wait)?.into_iter();
         let put = match replies.next().expect("a reply to each operation") {
-            Err(error) if error.is_broken_off() => self.find_out(&session, &value, flags, when, wait)?,
+            Err(error) if error.is_broken_off() => self.find_out(id, &value, flags, expiry, when, error, wait)?,
             reply => Put::from(reply?),
         };
         if let Some(record) = record {
@@ -432,19 +430,32 @@ impl Store {
         Ok((put, replies.next()))
     }
 
-    /// The connection broke while a session was written: whether it was, the item itself tells. Its
-    /// version first, as the bytes may be what was there before.
-    fn find_out(&mut self, session: &Op<'_>, value: &[u8], flags: u32, when: When, wait: &mut dyn Wait) -> Result<Put> {
-        let again = match (self.servers.get(session.key(), None, wait)?, when) {
-            (Some(item), When::Version(version)) if item.version == version => true,
-            (Some(item), _) if item.flags == flags && item.value == value => {
-                return Ok(Put::Stored(item.version));
-            }
-            (None, When::Missing) => true,
-            (Some(_), _) => false,
-            (None, _) => return Ok(Put::Missing),
-        };
-        if again { self.servers.one(*session, wait).map(Put::from) } else { Ok(Put::Exists) }
+    /// The connection broke while a session was written: whether it was, the item itself tells. It may
+    /// have had the same bytes before: then the number of its version says that nothing was written.
+    #[allow(clippy::too_many_arguments, reason = "the parts of the request that broke")]
+    fn find_out(
+        &mut self,
+        id: &Id,
+        value: &[u8],
+        flags: u32,
+        expiry: Expiry,
+        when: When,
+        broken: Error,
+        wait: &mut dyn Wait,
+    ) -> Result<Put> {
+        let again = |when| Op::Store { key: id.key(), value, flags, expiry, when };
+        match (self.servers.get(id.key(), None, wait)?, when) {
+            (Some(Item { value: found, flags: its, version, .. }), _) if its == flags && found == value => match when {
+                When::Version(before) if before.number == version.number => {
+                    self.servers.one(again(When::Version(version)), wait).map(Put::from)
+                }
+                _ => Ok(Put::Stored(version)),
+            },
+            (Some(_), When::Version(_)) => Ok(Put::Cut(broken)),
+            (Some(_), _) => Ok(Put::Exists),
+            (None, When::Missing) => self.servers.one(again(When::Missing), wait).map(Put::from),
+            (None, _) => Ok(Put::Missing),
+        }
     }
 
     /// A session was stored on the servers: brings the local copy up to date, and keeps what the
@@ -495,6 +506,8 @@ enum Put {
     Missing,
     /// Something else is there.
     Exists,
+    /// The connection that gave the version to replace is gone; nothing was written.
+    Cut(Error),
 }
 
 impl From<Reply> for Put {
@@ -502,6 +515,7 @@ impl From<Reply> for Put {
         match reply {
             Reply::Stored(version) => Put::Stored(version),
             Reply::Missing => Put::Missing,
+            Reply::Outdated(server) => Put::Cut(Error::server(&server, Fault::Closed, false)),
             Reply::Exists | Reply::Item(_) | Reply::Deleted => Put::Exists,
         }
     }

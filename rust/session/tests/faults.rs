@@ -171,7 +171,7 @@ fn a_server_without_meta_commands_gets_no_value() {
 fn a_kept_connection_that_is_closed_is_replaced() {
     let server = Scripted::start(vec![
         vec![Commands(1), Say(EMPTY)],
-        vec![Commands(1), Say("MN\r\n"), Commands(1), Say("HD c8 {O}\r\n"), Silence],
+        vec![Commands(1), Say("MN\r\n"), Commands(1), Say(EMPTY), Commands(1), Say("HD c8 {O}\r\n"), Silence],
     ]);
     let mut store = store(&server);
     let base = loaded(&mut store, &id("x"));
@@ -208,7 +208,11 @@ fn a_save_that_was_cut_off_finds_out_what_became_of_it() {
     let stored = [Commands(1), Say("HD c10 {O}\r\n"), Silence];
     for (name, after, outcome) in [
         ("done", vec![Commands(1), Say(sent), Silence], Outcome::Stored),
-        ("not done", [&[Commands(1), Say(unchanged)][..], &stored].concat(), Outcome::Stored),
+        (
+            "not done",
+            [&[Commands(1), Say(unchanged), Commands(1), Say(unchanged)][..], &stored].concat(),
+            Outcome::Stored,
+        ),
         (
             "another was",
             [&[Commands(1), Say(another), Commands(1), Say(another)][..], &stored].concat(),

@@ -108,15 +108,15 @@ fn under_its_lock_nothing_is_merged() {
     on_each(|config| {
         let (mut store, from) = with_session(config, "a=1");
         let to = new_id();
-        let (lock, base): (Lock, _) = store.lock_and_load(&from, &mut NoWait).unwrap();
+        let (mut lock, base): (Lock, _) = store.lock_and_load(&from, &mut NoWait).unwrap();
         let base = base.unwrap();
-        meanwhile(config, &from, "a=1");
-        let error = store.move_locked(&lock, &to, &base, body("a=2"), None, &mut NoWait).unwrap_err();
+        meanwhile(config, &from, "a=3");
+        let error = store.move_locked(&mut lock, &to, &base, body("a=2"), None, &mut NoWait).unwrap_err();
         assert!(error.is_conflict(), "{error}");
-        assert_eq!((load(&mut store, &from).as_deref(), load(&mut store, &to)), (Some("a=1"), None));
+        assert_eq!((load(&mut store, &from).as_deref(), load(&mut store, &to)), (Some("a=3"), None));
 
         let base = loaded(&mut store, &from);
-        let moved = store.move_locked(&lock, &to, &base, body("a=2"), None, &mut NoWait).unwrap();
+        let moved = store.move_locked(&mut lock, &to, &base, body("a=2"), None, &mut NoWait).unwrap();
         assert_eq!(moved.saved.outcome, Outcome::Stored);
         assert_eq!((load(&mut store, &from), load(&mut store, &to).as_deref()), (None, Some("a=2")));
         assert!(lock.is_held(), "it is the caller's to give back");

@@ -582,9 +582,10 @@ A save: another program has put its item there. It is left as it is.
 
 A save with C<< conflict => 'die' >>: tie the session again, and do the work again.
 
-=item session ID: other requests saved it before us 16 times in a row
+=item session ID: other requests saved it before us N times in a row
 
-A save: many requests write this session at once. Try again.
+A save: many requests write this session at once, and it had no luck for as long as
+C<io_timeout>. Try again.
 
 =item session ID: is locked by process PID on HOST, for N s; waited N s
 
@@ -845,9 +846,10 @@ All else that Storable takes is stored and comes back: objects, also those with 
 expressions, weak and shared references; see
 L<Apache::Session::Memorycached::Storable/WHAT IS SUPPORTED>.
 
-A memcached counts versions anew after a restart. A session that was open across it may then have
-a version that now is another's, and its save replaces that one's; this is rare, and not prevented yet.
-One that runs with C<-M> and is full drops the session that it has no room to replace.
+A memcached that runs with C<-M> and is full drops the session that it has no room to replace.
+A memcached counts versions anew after a restart; so a version is trusted only on the connection
+that gave it, and a save over a new connection reads first. A proxy that keeps connections open
+while the server behind it restarts defeats that.
 
 memcached forgets what it has no room for, whatever the C<timeout>, and everything
 when it is restarted. The embedded store forgets nothing that has not expired, but

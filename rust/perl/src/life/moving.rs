@@ -45,7 +45,7 @@ impl Session {
         principal: Option<&Principal>,
         warnings: &mut Vec<String>,
     ) -> Result<()> {
-        let (former_lock, lock) = match self.lock_both(perl, from, to) {
+        let (mut former_lock, lock) = match self.lock_both(perl, from, to) {
             Ok(locks) => locks,
             Err(error) => return self.forgive(Err(error), warnings).map(|_: Option<()>| ()),
         };
@@ -53,7 +53,7 @@ impl Session {
         let mut moved = None;
         let done = self.with_store(perl, |store, base, wait| {
             let base = base.expect("what was read or written");
-            moved = Some(match former_lock.as_ref().filter(|_| is_in_transaction) {
+            moved = Some(match former_lock.as_mut().filter(|_| is_in_transaction) {
                 Some(lock) => store.move_locked(lock, to, base, body, principal, wait)?,
                 None => store.move_to(from, to, base, body, principal, wait)?,
             });

@@ -190,7 +190,7 @@ fn apply(
                 }
                 _ => {}
             }
-            let version = Version(transaction.id() as u64);
+            let version = Version::of(transaction.id() as u64);
             let expires = expiry.at(now);
             let record = Record { version, expires, flags, value };
             store(environment, transaction, key, record)?;
@@ -201,7 +201,7 @@ fn apply(
                 return Ok(Reply::Missing);
             };
             let value = [record.value, bytes].concat();
-            let version = Version(transaction.id() as u64);
+            let version = Version::of(transaction.id() as u64);
             let longer = Record { version, value: &value, ..record };
             store(environment, transaction, key, longer)?;
             Ok(Reply::Stored(version))

@@ -35,7 +35,7 @@ impl<'a> Record<'a> {
         let (expires, rest) = rest.split_first_chunk().ok_or_else(short)?;
         let (flags, value) = rest.split_first_chunk().ok_or_else(short)?;
         Ok(Record {
-            version: Version(u64::from_le_bytes(*version)),
+            version: Version::of(u64::from_le_bytes(*version)),
             expires: u64::from_le_bytes(*expires),
             flags: u32::from_le_bytes(*flags),
             value,
@@ -45,7 +45,7 @@ impl<'a> Record<'a> {
     /// The bytes before the value.
     pub(super) fn header(&self) -> [u8; HEADER] {
         let mut header = [0; HEADER];
-        header[..8].copy_from_slice(&self.version.0.to_le_bytes());
+        header[..8].copy_from_slice(&self.version.number.to_le_bytes());
         header[8..16].copy_from_slice(&self.expires.to_le_bytes());
         header[16..].copy_from_slice(&self.flags.to_le_bytes());
         header
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let record = Record { version: Version(7), expires: 1_700_000_000_123, flags: 17, value: b"value" };
+        let record = Record { version: Version::of(7), expires: 1_700_000_000_123, flags: 17, value: b"value" };
         let bytes = [&record.header()[..], record.value].concat();
         let read = Record::read(&bytes).unwrap();
         assert_eq!(read.expires, record.expires);
@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn what_is_left_is_rounded_up() {
-        let left = |expires| Record { version: Version(7), expires, flags: 1, value: b"" }.to_item(true, 5_000).expiry;
+        let left =
+            |expires| Record { version: Version::of(7), expires, flags: 1, value: b"" }.to_item(true, 5_000).expiry;
         for (expires, seconds) in [(0, 0), (5_001, 1), (6_000, 1), (6_001, 2)] {
             assert_eq!(left(expires), Expiry::seconds(Some(seconds)), "{expires}");
         }

@@ -192,7 +192,7 @@ impl<'a> Attempt<'a> {
             return Ok(backend.one(get, wait)?.into_item());
         }
         let line = self.token.waits();
-        let append = Op::Append { key, bytes: line.as_bytes() };
+        let append = Op::Append { key, bytes: line.as_bytes(), after: None };
         let mut replies = both(backend, append, Some(get), wait)?.into_iter();
         match replies.next_back().expect("a reply to each operation") {
             // Neither may have been carried out, or both: the item says it.
@@ -248,7 +248,7 @@ impl<'a> Attempt<'a> {
 
     fn leave(&self, backend: &mut dyn Backend, wait: &mut dyn Wait) -> Result<()> {
         let line = self.token.is_done();
-        backend.one(Op::Append { key: self.id.lock_key(), bytes: line.as_bytes() }, wait).map(drop)
+        backend.one(Op::Append { key: self.id.lock_key(), bytes: line.as_bytes(), after: None }, wait).map(drop)
     }
 
     /// The end of the attempt. Where the wait for an answer was given up, the lock may be ours, or we
@@ -355,24 +355,38 @@ pub(crate) fn released(
     reply: Result<Reply>,
     wait: &mut dyn Wait,
 ) -> Result<()> {
-    let reply = once_more(backend, lock, reply, wait)?;
-    // A queue has formed since. Where the lock has run out it may be another's, and nobody needs to be
-    // told.
-    if reply == Reply::Exists && !lock.is_outlived() {
-        lock.farewell.get_or_insert_with(|| lock.held.token.is_done());
-        let told = backend.one(lock.unlock_op(), wait);
-        once_more(backend, lock, told, wait)?;
+    let is_open = match reply {
+        Err(error) if error.is_broken_off() => true,
+        reply => matches!(reply?, Reply::Exists | Reply::Outdated(_)),
+    };
+    // A queue has formed since, or nobody knows. Where the lock has run out it may be another's, and
+    // nobody needs to be told.
+    if is_open && !lock.is_outlived() {
+        let line = lock.held.token.is_done();
+        let tell = Op::Append { key: lock.id().lock_key(), bytes: line.as_bytes(), after: None };
+        match backend.one(tell, wait) {
+            // Saying it twice does no harm.
+            Err(error) if error.is_broken_off() => backend.one(tell, wait)?,
+            told => told?,
+        };
     }
     lock.released = true;
     Ok(())
 }
 
-/// Saying it twice does no harm.
-fn once_more(backend: &mut dyn Backend, lock: &Lock, reply: Result<Reply>, wait: &mut dyn Wait) -> Result<Reply> {
-    match reply {
-        Err(error) if error.is_broken_off() => backend.one(lock.unlock_op(), wait),
-        reply => reply,
+/// Whether nobody else has taken a lock, and what it is given back by from now on. An item that the
+/// server has lost is nobody's.
+pub(crate) fn is_still_ours(backend: &mut dyn Backend, lock: &mut Lock, wait: &mut dyn Wait) -> Result<bool> {
+    let Some(item) = backend.get(lock.id().lock_key(), None, wait)? else {
+        return Ok(true);
+    };
+    let text = Text::parse(&item.value);
+    if text.token != Some(lock.held.token) {
+        return Ok(false);
     }
+    lock.version = item.version;
+    lock.farewell = (!text.queue.is_empty()).then(|| lock.held.token.is_done());
+    Ok(true)
 }
 
 /// Gives a lock back where the caller has another error to tell. If that fails, the lock runs out.

@@ -10,11 +10,12 @@
 
 mod text;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
-use crate::backend::{Op, Reply};
+use crate::backend::{Op, Reply, Version};
 use crate::error::Fault;
 use crate::spare::take_buffer;
 use crate::stats::{self, Counter};
@@ -33,10 +34,15 @@ const AHEAD: usize = 1 << 20;
 /// far above.
 const ASK_ABOVE: usize = 16 << 10;
 
+/// How many connections there have been.
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
 /// A connection, and what is known about the server at its other end.
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: Socket,
+    /// What its versions bear.
+    serial: u64,
     /// Bytes that were read.
     buffer: Vec<u8>,
     /// How many of them were used.
@@ -55,6 +61,7 @@ impl Connection {
         stats::count(Counter::Connections);
         Ok(Connection {
             socket,
+            serial: OPENED.fetch_add(1, Ordering::Relaxed) + 1,
             buffer: Vec::with_capacity(BUFFER),
             used: 0,
             token: 0,
@@ -72,6 +79,11 @@ impl Connection {
     /// Whether every byte that arrived was part of an answer.
     pub(super) fn is_drained(&self) -> bool {
         self.used == self.buffer.len()
+    }
+
+    /// Whether this connection gave the version.
+    pub(super) fn has_given(&self, version: Version) -> bool {
+        version.connection == self.serial
     }
 
     /// Whether anything arrived since the last `send`.
@@ -93,7 +105,7 @@ impl Connection {
     ) -> Result<(), Fault> {
         let largest = ops
             .filter_map(|op| match op {
-                Op::Store { key, value, .. } | Op::Append { key, bytes: value } if !key.is_beside() => {
+                Op::Store { key, value, .. } | Op::Append { key, bytes: value, .. } if !key.is_beside() => {
                     Some(value.len())
                 }
                 _ => None,
@@ -160,7 +172,7 @@ impl Connection {
             }
         };
         self.speaks_meta = true;
-        Ok(reply)
+        Ok(reply.given_on(self.serial))
     }
 
     /// The next line, without its end: where it lies in the buffer.

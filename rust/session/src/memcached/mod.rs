@@ -17,8 +17,8 @@
 //! while its server was down is not found when that server is back; and one that was only cut off
 //! comes back with what it held, which may be an older state, or a session that was deleted
 //! meanwhile. That is the price of going on without a server, and placement is shared with other
-//! clients; `no_rehash` refuses instead. A version means something on the server that gave it: one
-//! that was restarted counts from the beginning again.
+//! clients; `no_rehash` refuses instead. A [version](crate::Version) is good on the connection that
+//! gave it; on another one, nothing is sent that relies on it.
 
 mod connection;
 mod pool;
@@ -71,6 +71,18 @@ impl Group<'_> {
         matches!(self.fault, Some(Fault::Interrupted))
     }
 
+    /// Answers what relies on a version that another connection gave.
+    fn answer_outdated(&mut self, ops: &[Op<'_>], replies: &mut [Option<Result<Reply>>]) {
+        let Group { address, members, lent, .. } = self;
+        members.retain(|&index| {
+            let is_good = ops[index].version().is_none_or(|version| lent.connection.has_given(version));
+            if !is_good {
+                replies[index] = Some(Ok(Reply::Outdated((*address).into())));
+            }
+            is_good
+        });
+    }
+
     /// The end of an exchange: its connection is kept, if it went well to the last byte.
     fn give_back(self) {
         if self.fault.is_none() && self.lent.connection.is_drained() {
@@ -91,6 +103,8 @@ impl Backend for Memcached {
         };
         // A signal's stop stops the whole batch: nothing more is waited for.
         let mut stopped = false;
+        let mut replies: Vec<Option<Result<Reply>>> = ops.iter().map(|_| None).collect();
+        groups.iter_mut().for_each(|group| group.answer_outdated(ops, &mut replies));
         for group in &mut groups {
             group.fault = match stopped {
                 false => self.send(group, ops, deadline, wait).err(),
@@ -98,7 +112,6 @@ impl Backend for Memcached {
             };
             stopped |= group.is_interrupted();
         }
-        let mut replies: Vec<Option<Result<Reply>>> = ops.iter().map(|_| None).collect();
         for mut group in groups {
             if stopped {
                 group.fault = Some(Fault::Interrupted);
@@ -253,6 +266,9 @@ impl Memcached {
         deadline: Deadline,
         wait: &mut dyn Wait,
     ) -> Result<(), Fault> {
+        if group.members.is_empty() {
+            return Ok(());
+        }
         let mut request = take_buffer(0);
         group.tokens.clear();
         for &index in &group.members {

@@ -57,7 +57,7 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             match when {
                 When::Always => {}
                 When::Missing => options.mode = SetMode::Add,
-                When::Version(version) => options.compare_cas = Some(version.0),
+                When::Version(version) => options.compare_cas = Some(version.number),
             }
             build_set(key, value, &options)
         }
@@ -70,7 +70,7 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
         }
         Op::Delete { version, .. } => {
             let mut options = DeleteOptions::default();
-            options.compare_cas = Some(version.0);
+            options.compare_cas = Some(version.number);
             options.opaque = opaque;
             build_delete(key, &options)
         }
@@ -102,7 +102,7 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>
     if repeated != Some(token.to_string().as_bytes()) && !(repeated.is_none() && answer.rc == ReturnCode::En) {
         return Err(out_of_step(line));
     }
-    let version = || answer.cas.map(Version).ok_or_else(|| out_of_step(line));
+    let version = || answer.cas.map(Version::of).ok_or_else(|| out_of_step(line));
     match (op, answer.rc) {
         (Op::Get { body: true, .. }, ReturnCode::Va) | (Op::Get { body: false, .. }, ReturnCode::Hd) => {
             Ok(Reply::Item(Item {
@@ -196,8 +196,8 @@ mod tests {
     const KEY: ItemKey<'_> = ItemKey::of(b"k");
     const GET: Op<'_> = Op::Get { key: KEY, body: true, touch: None };
     const PEEK: Op<'_> = Op::Get { key: KEY, body: false, touch: None };
-    const APPEND: Op<'_> = Op::Append { key: KEY, bytes: b"tail" };
-    const DELETE: Op<'_> = Op::Delete { key: KEY, version: Version(7) };
+    const APPEND: Op<'_> = Op::Append { key: KEY, bytes: b"tail", after: None };
+    const DELETE: Op<'_> = Op::Delete { key: KEY, version: Version::of(7) };
 
     fn store(when: When) -> Op<'static> {
         let expiry = Expiry::seconds(Some(60));
@@ -213,7 +213,7 @@ mod tests {
             (sliding, "mg ns:k v f c t T60 O5\r\n"),
             (store(When::Always), "ms ns:k 4 c F1 T60 O5\r\nbody\r\n"),
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
-            (store(When::Version(Version(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
+            (store(When::Version(Version::of(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
             (APPEND, "ms ns:k 4 MA c O5\r\ntail\r\n"),
             (DELETE, "md ns:k C7 O5\r\n"),
         ] {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn answers() {
-        let item = |value: &[u8], expiry| Item { value: value.to_vec(), flags: 1, version: Version(7), expiry };
+        let item = |value: &[u8], expiry| Item { value: value.to_vec(), flags: 1, version: Version::of(7), expiry };
         let found = |value| Reply::Item(item(value, Expiry::NEVER));
         let expiring = |seconds| Reply::Item(item(b"body", Expiry::seconds(Some(seconds))));
         let put = store(When::Always);
@@ -237,11 +237,11 @@ mod tests {
             (GET, "EN", Reply::Missing),
             (GET, "EN O5", Reply::Missing),
             (PEEK, "HD f1 c7 O5", found(b"")),
-            (put, "HD c8 O5", Reply::Stored(Version(8))),
+            (put, "HD c8 O5", Reply::Stored(Version::of(8))),
             (put, "NS c0 O5", Reply::Exists),
             (put, "EX c0 O5", Reply::Exists),
             (put, "NF c0 O5", Reply::Missing),
-            (APPEND, "HD c8 O5", Reply::Stored(Version(8))),
+            (APPEND, "HD c8 O5", Reply::Stored(Version::of(8))),
             (APPEND, "NS c0 O5", Reply::Missing),
             (DELETE, "HD O5", Reply::Deleted),
             (DELETE, "NF O5", Reply::Missing),

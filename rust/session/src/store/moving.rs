@@ -18,26 +18,18 @@
 //! moved, and [`Moved::left`] says why its former id may still lead to it.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
+use super::tries::Tries;
 use super::{Put, Store, count_merged, not_a_session, tombstone};
 use crate::backend::{Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
 use crate::envelope::{self, Opened};
-use crate::error::{Error, Kind, Result, SessionFault};
+use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::id::Id;
 use crate::lock::{GOODBYE, Lock};
-use crate::pause::{pause, random_part};
 use crate::principal::Principal;
 use crate::stats;
 use crate::wait::{NoWait, Wait};
-
-/// How often a move is tried: more often than a save, as it takes one round trip more between the
-/// reading and the tombstone, in which others may save.
-const ATTEMPTS: u32 = 64;
-
-/// A random part of this is between two attempts.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// What became of a session that was to move.
 #[derive(Debug)]
@@ -56,8 +48,8 @@ struct Move<'a> {
     base: &'a Loaded,
     body: &'a Body,
     principal: Option<&'a Principal>,
-    /// Another's save is an error, as the former id is locked.
-    is_locked: bool,
+    /// The lock of the former id: another's save is an error then.
+    lock: Option<&'a mut Lock>,
     /// What the new id is to have, and how that came about.
     bytes: Cow<'a, [u8]>,
     outcome: Outcome,
@@ -94,14 +86,14 @@ impl Store {
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<Moved> {
-        self.relocate(from, to, base, body, principal, false, wait)
+        self.relocate(from, to, base, body, principal, None, wait)
     }
 
     /// The same under the lock of the former id, which is kept: that another request saved meanwhile
     /// is an error.
     pub fn move_locked(
         &mut self,
-        lock: &Lock,
+        lock: &mut Lock,
         to: &Id,
         base: &Loaded,
         body: Body,
@@ -109,7 +101,8 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<Moved> {
         stats::noted(lock.check())?;
-        self.relocate(lock.id(), to, base, body, principal, true, wait)
+        let from = lock.id().clone();
+        self.relocate(&from, to, base, body, principal, Some(lock), wait)
     }
 
     #[allow(clippy::too_many_arguments, reason = "those of its two callers")]
@@ -120,7 +113,7 @@ impl Store {
         base: &Loaded,
         body: Body,
         principal: Option<&Principal>,
-        is_locked: bool,
+        lock: Option<&mut Lock>,
         wait: &mut dyn Wait,
     ) -> Result<Moved> {
         stats::noted(to.check_fits(&self.config.namespace))?;
@@ -130,7 +123,7 @@ impl Store {
             base,
             body: &body,
             principal,
-            is_locked,
+            lock,
             bytes: stats::noted(self.combine_with_stored(from, Some(base), &body))?,
             outcome: Outcome::Stored,
             stored: None,
@@ -173,10 +166,8 @@ impl Store {
     fn carry_out(&mut self, moving: &mut Move<'_>, wait: &mut dyn Wait) -> Result<bool> {
         let read = moving.base.origin == Origin::Servers;
         let mut seen = read.then_some(When::Version(moving.base.version));
-        for attempt in 0..=ATTEMPTS {
-            if attempt > 1 {
-                pause(random_part(PAUSE), wait)?;
-            }
+        let mut tries = Tries::new(self.config.io_timeout);
+        loop {
             let when = match seen {
                 Some(when) => when,
                 None => match self.look_at_former(moving, wait)? {
@@ -189,10 +180,14 @@ impl Store {
             seen = match self.bury_former(moving, when, wait)? {
                 Reply::Stored(_) => return Ok(true),
                 Reply::Missing => Some(When::Missing),
+                Reply::Outdated(server) => {
+                    tries.cut(Error::server(&server, Fault::Closed, false))?;
+                    None
+                }
                 _ => None,
             };
+            tries.again(moving.from, wait)?;
         }
-        Err(Error::session(moving.from, SessionFault::Contended(ATTEMPTS)))
     }
 
     /// Looks at what the former id has now, and merges it with what is to be under the new one.
@@ -208,15 +203,17 @@ impl Store {
             Opened::Tombstone if was_in_doubt && is_moved => return Ok(Former::Buried),
             Opened::Tombstone => return Ok(Former::Deleted),
             Opened::Other => return Err(Error::session(from, not_a_session())),
-            Opened::Session { .. } if moving.is_locked => {
-                if version != moving.base.version {
-                    return Err(Error::session(from, SessionFault::Intruded));
+            Opened::Session { body: theirs, encoding } => match &mut moving.lock {
+                Some(lock) => {
+                    if !self.is_unchanged(lock, Some(moving.base), &theirs, wait)? {
+                        return Err(Error::session(from, SessionFault::Intruded));
+                    }
                 }
-            }
-            Opened::Session { body: theirs, encoding } => {
-                (moving.bytes, moving.outcome) =
-                    self.reconcile(from, Some(moving.base), &theirs, encoding, moving.body)?;
-            }
+                None => {
+                    (moving.bytes, moving.outcome) =
+                        self.reconcile(from, Some(moving.base), &theirs, encoding, moving.body)?;
+                }
+            },
         }
         Ok(Former::There(When::Version(version)))
     }
@@ -224,19 +221,15 @@ impl Store {
     fn put_under_new(&mut self, moving: &mut Move<'_>, wait: &mut dyn Wait) -> Result<()> {
         let (to, encoding, principal) = (moving.to, moving.body.encoding, moving.principal);
         moving.is_begun = true;
-        let known = moving.stored.map(When::Version);
-        // Where it was there before, the server may have lost it.
-        for when in known.into_iter().chain([When::Missing]) {
-            match self.put(to, &moving.bytes, encoding, when, principal, None, wait)?.0 {
-                Put::Stored(version) => {
-                    moving.stored = Some(version);
-                    return Ok(());
-                }
-                Put::Missing => {}
-                Put::Exists => break,
+        // What we have put there before nobody else knows of.
+        let when = if moving.stored.is_some() { When::Always } else { When::Missing };
+        match self.put(to, &moving.bytes, encoding, when, principal, None, wait)?.0 {
+            Put::Stored(version) => {
+                moving.stored = Some(version);
+                Ok(())
             }
+            Put::Missing | Put::Exists | Put::Cut(_) => Err(Kind::Exists.into()),
         }
-        Err(Kind::Exists.into())
     }
 
     fn bury_former(&mut self, moving: &mut Move<'_>, when: When, wait: &mut dyn Wait) -> Result<Reply> {

@@ -6,7 +6,8 @@
 //! ours has run out, that is an error: what was computed from the old state must not be put beside
 //! the new one. Deleting needs no lock, and wins: see [`Store::delete`].
 
-use super::{ATTEMPTS, Put, Store, noted_reading, unwrap};
+use super::tries::Tries;
+use super::{Put, Store, noted_reading, unwrap};
 use crate::backend::{Op, Reply, When};
 use crate::body::{Body, Loaded, Outcome, Saved};
 use crate::envelope::{self, Opened};
@@ -108,10 +109,15 @@ impl Store {
     ) -> Result<Saved> {
         lock.check()?;
         let mut when = base.map_or(When::Missing, |base| When::Version(base.version));
-        for _ in 0..ATTEMPTS {
+        let mut tries = Tries::new(self.config.io_timeout);
+        loop {
             let unlock = (end == End::Unlock && !lock.is_released()).then(|| lock.unlock_op());
             let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, unlock, wait)?;
-            let released = reply.map(|reply| lock::released(&mut *self.servers, lock, reply, wait));
+            // Until it is known that the session can't be saved, the lock is not given back on its own.
+            let is_saved = matches!(put, Put::Stored(_) | Put::Missing);
+            let is_given_back = matches!(reply, Some(Ok(Reply::Deleted | Reply::Stored(_) | Reply::Missing)));
+            let settled = reply.filter(|_| is_saved || is_given_back);
+            let released = settled.map(|reply| lock::released(&mut *self.servers, lock, reply, wait));
             match put {
                 Put::Stored(version) => {
                     stop_if_interrupted(released)?;
@@ -121,25 +127,58 @@ impl Store {
                 }
                 // It has expired, or the server lost it.
                 Put::Missing => when = When::Missing,
-                Put::Exists => {
+                Put::Exists | Put::Cut(_) => {
                     stop_if_interrupted(released)?;
-                    let Some(item) = self.servers.get(id.key(), None, wait)? else {
-                        when = When::Missing;
-                        continue;
+                    let cut = match put {
+                        Put::Cut(error) => tries.cut(error),
+                        _ => Ok(()),
                     };
-                    return match envelope::open(item.value, item.flags) {
-                        Ok(Opened::Tombstone) => {
+                    match cut.and_then(|()| self.look_again(lock, base, wait)) {
+                        Ok(Some(condition)) => when = condition,
+                        deleted => {
+                            if end == End::Unlock {
+                                stop_if_interrupted(Some(lock::release(&mut *self.servers, lock, wait)))?;
+                            }
+                            deleted?;
                             self.forget_record(id, principal, wait)?;
-                            Ok(Saved { outcome: Outcome::Dropped, base: None })
+                            return Ok(Saved { outcome: Outcome::Dropped, base: None });
                         }
-                        Ok(Opened::Session { .. }) => Err(Error::session(id, SessionFault::Intruded)),
-                        Ok(Opened::Other) => Err(Error::session(id, super::not_a_session())),
-                        Err(fault) => Err(Error::session(id, fault)),
-                    };
+                    }
                 }
             }
+            tries.again(id, wait)?;
         }
-        Err(Error::session(id, SessionFault::Contended(ATTEMPTS)))
+    }
+
+    /// What the session has become, where it was not what was read: the condition on which it may be
+    /// saved all the same, as only its version has changed; `None` where it was deleted.
+    fn look_again(&mut self, lock: &mut Lock, base: Option<&Loaded>, wait: &mut dyn Wait) -> Result<Option<When>> {
+        let id = lock.id().clone();
+        let Some(item) = self.servers.get(id.key(), None, wait)? else {
+            return Ok(Some(When::Missing));
+        };
+        let version = item.version;
+        match envelope::open(item.value, item.flags).map_err(|fault| Error::session(&id, fault))? {
+            Opened::Tombstone => Ok(None),
+            Opened::Other => Err(Error::session(&id, super::not_a_session())),
+            Opened::Session { body, .. } if self.is_unchanged(lock, base, &body, wait)? => {
+                Ok(Some(When::Version(version)))
+            }
+            Opened::Session { .. } => Err(Error::session(&id, SessionFault::Intruded)),
+        }
+    }
+
+    /// Whether what is stored is what was read or saved under a lock that is still ours. So it is
+    /// where the connection was replaced that gave the versions of both.
+    pub(super) fn is_unchanged(
+        &mut self,
+        lock: &mut Lock,
+        base: Option<&Loaded>,
+        stored: &[u8],
+        wait: &mut dyn Wait,
+    ) -> Result<bool> {
+        let is_same = base.is_some_and(|base| base.stored() == stored);
+        Ok(is_same && lock.is_held() && lock::is_still_ours(&mut *self.servers, lock, wait)?)
     }
 
     /// Gives a lock back. Without effect on one that was given back already, or that another process

@@ -166,10 +166,14 @@ impl<'a> Attempt<'a> {
                 return self.found(backend, &item, read, wait);
             }
             if text.is_free || has_run_out {
-                if patience.is_turn(place, &text)
-                    && let Some(taken) = self.take_over(backend, &item, &text, read, wait)?
-                {
-                    return Ok(taken);
+                if patience.is_turn(place, &text) {
+                    if let Some(taken) = self.take_over(backend, &item, &text, read, wait)? {
+                        return Ok(taken);
+                    }
+                    // Something has happened to the item since: it may still be our turn.
+                    if began.elapsed() < self.timeout {
+                        continue;
+                    }
                 }
             } else if text.token.is_some_and(held::is_mine) {
                 self.leave(backend, wait)?;

@@ -1,9 +1,9 @@
 //! When a waiter looks at a lock again, and when it takes its turn.
 //!
-//! The first in the queue looks after a quarter of a millisecond, then after twice that, up to 100 ms;
-//! so it has waited in vain for no longer than the holder has worked. The others measure how fast
-//! the queue moves, and look when they may be the first; while nothing moves, they wait twice as
-//! long each time, too. Half of each pause is random.
+//! The first in the queue looks after a tenth of a millisecond, and again each time that a quarter of
+//! the time has passed for which it has seen this holder, up to 100 ms; so it waits in vain for little
+//! of the time that the holder has worked. The others measure how fast the queue moves, and look well
+//! before they may be the first. Half of each pause is random.
 //!
 //! ```text
 //! let mut patience = Patience::new();
@@ -16,11 +16,12 @@ use super::text::{Text, Token};
 use crate::pause::random_part;
 
 /// The first pause, and the longest.
-const FIRST: Duration = Duration::from_micros(250);
+const FIRST: Duration = Duration::from_micros(100);
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// How long a place in the queue is taken to last, at most, and before anything was measured.
-const PACE: Duration = Duration::from_millis(2);
+/// How long a place in the queue is taken to last before anything was measured, and at most.
+const PACE: Duration = Duration::from_micros(250);
+const SLOWEST: Duration = Duration::from_millis(2);
 
 /// A waiter that has not taken its turn for so long is passed over by the next one, and by each
 /// further one a little later.
@@ -29,8 +30,6 @@ const STAGGER: Duration = Duration::from_millis(20);
 
 /// One waiter's.
 pub(super) struct Patience {
-    /// The pause of the first in the queue.
-    pause: Duration,
     /// How long a place in the queue lasts.
     pace: Duration,
     /// The holder and our place, and since when we have seen them.
@@ -43,30 +42,29 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Patience {
-        Patience { pause: FIRST, pace: PACE, seen: None, holder: None, free: None }
+        Patience { pace: PACE, seen: None, holder: None, free: None }
     }
 
     /// How long not to look.
     pub(super) fn pause(&mut self, place: Option<usize>, text: &Text) -> Duration {
         let now = Instant::now();
-        match self.seen {
-            Some((token, before, _)) if (token, before) == (text.token, place) => {
-                self.pause = (self.pause * 2).min(LONGEST);
-            }
+        let watched = match self.seen {
+            Some((token, before, since)) if (token, before) == (text.token, place) => now.duration_since(since),
             seen => {
                 if let (Some((_, Some(before), since)), Some(place)) = (seen, place)
                     && place < before
                 {
                     let moved = u32::try_from(before - place).unwrap_or(u32::MAX);
-                    // Half of what it took: who oversleeps makes the queue slower than it need be.
-                    self.pace = (now.duration_since(since) / moved / 2).min(PACE);
+                    // A part of what it took: who oversleeps makes the queue slower than it need be, and would
+                    // measure that the next time.
+                    self.pace = (now.duration_since(since) / moved / 4).min(SLOWEST);
                 }
-                self.pause = FIRST;
                 self.seen = Some((text.token, place, now));
+                Duration::ZERO
             }
-        }
+        };
         let until_first = self.pace.saturating_mul(number(place.unwrap_or(0)));
-        let longest = self.pause.max(until_first).min(LONGEST);
+        let longest = (watched / 4).max(FIRST).max(until_first).min(LONGEST);
         longest / 2 + random_part(longest / 2)
     }
 
@@ -107,14 +105,23 @@ mod tests {
         Text { token: Some(Token::from(token)), ..Text::default() }
     }
 
+    /// Sees the same as before, after so long.
+    fn still(patience: &mut Patience, after: Duration) {
+        if let Some((_, _, since)) = &mut patience.seen {
+            *since = Instant::now().checked_sub(after).unwrap();
+        }
+    }
+
     #[test]
-    fn pauses_double_until_something_moves() {
+    fn pauses_grow_until_something_moves() {
         let mut patience = Patience::new();
-        let mut expected = FIRST;
-        for _ in 0..12 {
+        assert!(patience.pause(Some(0), &held_by(1)) <= FIRST);
+        for (after, expected) in
+            [(0, FIRST), (8, Duration::from_millis(2)), (80, Duration::from_millis(20)), (4000, LONGEST)]
+        {
+            still(&mut patience, Duration::from_millis(after));
             let pause = patience.pause(Some(0), &held_by(1));
-            assert!(pause >= expected / 2 && pause <= expected, "{pause:?} of {expected:?}");
-            expected = (expected * 2).min(LONGEST);
+            assert!(pause >= expected / 2 && pause <= expected + FIRST, "{pause:?} of {expected:?}");
         }
         assert!(patience.pause(Some(0), &held_by(2)) <= FIRST);
     }
@@ -124,8 +131,10 @@ mod tests {
         let mut patience = Patience::new();
         let pause = patience.pause(Some(10), &held_by(1));
         assert!(pause >= PACE * 5 && pause <= PACE * 10, "{pause:?}");
-        // The queue moves at once: its pace is faster than it was taken to be.
-        assert!(patience.pause(Some(5), &held_by(2)) < PACE * 5);
+        // The queue moves: five places in 20 ms.
+        still(&mut patience, Duration::from_millis(20));
+        let pause = patience.pause(Some(5), &held_by(2));
+        assert!(pause >= Duration::from_micros(2500) && pause <= Duration::from_micros(5100), "{pause:?}");
         assert!(Patience::new().pause(Some(1000), &held_by(1)) <= LONGEST);
     }
 

@@ -2,18 +2,20 @@
 
 /* ---- methods ------------------------------------------------------------------------------------------------- */
 
-#define MC_MAX_ARGS 10
+/* So many are copied to the stack; nearly all calls have fewer. */
+#define MC_FEW_ARGS 10
 
 XS_INTERNAL(mc_method)
 {
     dXSARGS;
     mc_outcome outcome = { MC_VALUE, NULL, NULL };
-    SV *args[MC_MAX_ARGS];
+    SV *few[MC_FEW_ARGS];
+    SV **args = few;
     I32 i;
     dSAVE_ERRNO; /* $! is the caller's; what goes wrong here is told in words */
 
-    if (items > MC_MAX_ARGS)
-        croak("too many arguments");
+    if (items > MC_FEW_ARGS)
+        args = (SV **)SvPVX(sv_2mortal(newSV((STRLEN)items * sizeof(SV *))));
     /* Copied, for a callback may move the stack. */
     for (i = 0; i < items; i++)
         args[i] = ST(i);
@@ -494,14 +496,19 @@ int mc_warn(pTHX_ SV *text, SV **error)
 
 /* ---- native values behind Perl objects -------------------------------------------------------------------------- */
 
-extern void mc_native_free(void *native);
-extern void *mc_native_clone(void *native);
+extern void mc_native_free(int kind, void *native);
+extern void *mc_native_clone(int kind, void *native);
+
+#define MC_KINDS 2
+static MGVTBL native_vtbl[MC_KINDS];
+
+#define KIND_OF(mg) ((int)((mg)->mg_virtual - native_vtbl))
 
 static int native_free(pTHX_ SV *sv, MAGIC *mg)
 {
     PERL_UNUSED_ARG(sv);
     if (mg->mg_ptr)
-        mc_native_free(mg->mg_ptr);
+        mc_native_free(KIND_OF(mg), mg->mg_ptr);
     mg->mg_ptr = NULL;
     return 0;
 }
@@ -511,33 +518,36 @@ static int native_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param)
 {
     PERL_UNUSED_ARG(param);
     if (mg->mg_ptr)
-        mg->mg_ptr = (char *)mc_native_clone(mg->mg_ptr);
+        mg->mg_ptr = (char *)mc_native_clone(KIND_OF(mg), mg->mg_ptr);
     return 0;
 }
 #endif
 
-static MGVTBL native_vtbl = {
-    NULL, NULL, NULL, NULL, native_free, NULL,
 #ifdef USE_ITHREADS
-    native_dup,
+#define NATIVE_DUP native_dup
 #else
-    NULL,
+#define NATIVE_DUP NULL
 #endif
-    NULL
+
+/* One table for each kind of value: by its address a value is known to be of that kind. */
+static MGVTBL native_vtbl[MC_KINDS] = {
+    { NULL, NULL, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
+    { NULL, NULL, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
 };
 
-void mc_native_attach(pTHX_ SV *sv, void *native)
+void mc_native_attach(pTHX_ SV *sv, int kind, void *native)
 {
-    MAGIC *mg = sv_magicext(sv, NULL, PERL_MAGIC_ext, &native_vtbl, NULL, 0);
+    MAGIC *mg = sv_magicext(sv, NULL, PERL_MAGIC_ext, &native_vtbl[kind], NULL, 0);
     mg->mg_ptr = (char *)native;
 #ifdef USE_ITHREADS
     mg->mg_flags |= MGf_DUP;
 #endif
 }
 
-void *mc_native_of(SV *sv)
+/* The value of that kind behind an object, or NULL. */
+void *mc_native_of(SV *sv, int kind)
 {
-    MAGIC *mg = SvTYPE(sv) >= SVt_PVMG ? mg_findext(sv, PERL_MAGIC_ext, &native_vtbl) : NULL;
+    MAGIC *mg = SvTYPE(sv) >= SVt_PVMG ? mg_findext(sv, PERL_MAGIC_ext, &native_vtbl[kind]) : NULL;
     return mg ? mg->mg_ptr : NULL;
 }
 

@@ -165,7 +165,7 @@ impl Options {
                 "secret" | "ketama_points" => {
                     return Err(Error::text(format!("argument {name}: not yet in this release")));
                 }
-                _ if caller == Caller::Tie => warnings.push(unknown(&name)),
+                _ if caller == Caller::Tie => warnings.push(unknown(&name, &KNOWN)),
                 _ => {}
             }
         }
@@ -176,7 +176,8 @@ impl Options {
     }
 }
 
-fn expect_plain(args: Hash) -> Result<Hash> {
+/// Refuses a hash whose elements may be anything each time.
+pub(crate) fn expect_plain(args: Hash) -> Result<Hash> {
     if args.is_tied() {
         return Err(Error::text("the arguments are in a tied hash; takes a plain one"));
     }
@@ -184,14 +185,14 @@ fn expect_plain(args: Hash) -> Result<Hash> {
 }
 
 /// One argument, and what its value can be taken as. An undefined value is as good as none.
-struct Argument<'a> {
-    perl: Perl,
-    name: &'a str,
-    value: Scalar,
+pub(crate) struct Argument<'a> {
+    pub(crate) perl: Perl,
+    pub(crate) name: &'a str,
+    pub(crate) value: Scalar,
 }
 
 impl Argument<'_> {
-    fn refuse(&self, takes: &str) -> Error {
+    pub(crate) fn refuse(&self, takes: &str) -> Error {
         let given = match self.value.string(self.perl) {
             Err(error) => return error,
             Ok(_) if !self.value.is_defined() => "undef".to_owned(),
@@ -200,7 +201,7 @@ impl Argument<'_> {
         Error::text(format!("argument {}: takes {takes}, not {given}", self.name))
     }
 
-    fn truth(&self) -> Result<bool> {
+    pub(crate) fn truth(&self) -> Result<bool> {
         self.value.is_true(self.perl)
     }
 
@@ -216,7 +217,7 @@ impl Argument<'_> {
     }
 
     /// Whole seconds; a fraction counts as a whole one, lest it become "never".
-    fn seconds(&self) -> Result<Option<u64>> {
+    pub(crate) fn seconds(&self) -> Result<Option<u64>> {
         Ok(self.number("a number of seconds")?.map(|seconds| seconds.ceil() as u64))
     }
 
@@ -225,7 +226,7 @@ impl Argument<'_> {
     }
 
     /// A number of bytes; 0 and, as in Cache::Memcached::Fast, a negative one are none.
-    fn threshold(&self) -> Result<Option<usize>> {
+    pub(crate) fn threshold(&self) -> Result<Option<usize>> {
         if self.value.is_defined() && matches!(self.value.to_number(self.perl)?, Ok(number) if number < 0.0) {
             return Ok(None);
         }
@@ -233,7 +234,7 @@ impl Argument<'_> {
     }
 
     /// A string, which a reference is not, unless it is an object (one that overloads its text).
-    fn text(&self, takes: &str) -> Result<Option<Scalar>> {
+    pub(crate) fn text(&self, takes: &str) -> Result<Option<Scalar>> {
         if !self.value.is_defined() {
             return Ok(None);
         }
@@ -243,7 +244,7 @@ impl Argument<'_> {
         }
     }
 
-    fn duration(&self, slot: &mut Duration) -> Result<()> {
+    pub(crate) fn duration(&self, slot: &mut Duration) -> Result<()> {
         const TAKES: &str = "a number of seconds above 0, at most 86400";
         match self.number(TAKES)? {
             None => Ok(()),
@@ -281,7 +282,7 @@ impl Argument<'_> {
         }
     }
 
-    fn choose<T: Copy>(&self, slot: &mut T, choices: &[(&str, T)]) -> Result<()> {
+    pub(crate) fn choose<T: Copy>(&self, slot: &mut T, choices: &[(&str, T)]) -> Result<()> {
         if !self.value.is_defined() {
             return Ok(());
         }
@@ -300,7 +301,7 @@ impl Argument<'_> {
 
     /// Servers as Cache::Memcached takes them (`host:port`, `[ 'host:port', weight ]`, a socket's path), and as
     /// Cache::Memcached::Fast does (`{ address => …, weight => … }`).
-    fn target(&self) -> Result<Option<Target>> {
+    pub(crate) fn target(&self) -> Result<Option<Target>> {
         const TAKES: &str = "a reference to an array of host:port, [ 'host:port', weight ] or socket paths";
         if !self.value.is_defined() {
             return Ok(None);
@@ -337,8 +338,9 @@ impl Argument<'_> {
     }
 }
 
-fn unknown(name: &str) -> String {
-    let nearest = KNOWN
+/// What to say of an argument that is none of those that are known: with the nearest of them.
+pub(crate) fn unknown(name: &str, known: &[&str]) -> String {
+    let nearest = known
         .iter()
         .map(|known| (distance(&known.to_lowercase(), &name.to_lowercase()), known))
         .min()

@@ -237,7 +237,8 @@ fn with_image_bytes<T>(perl: Perl, image: Scalar, work: impl FnOnce(&[u8]) -> Re
     image.with_bytes(perl, work)?
 }
 
-fn revive(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
+/// A reference to what was frozen, by any version of Storable.
+pub(crate) fn revive(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
     // Frozen by Storable 0.7 or later, and none that is not known yet: nearly all are.
     let header = match bytes {
         [4 | 5, 0..=MINOR, ..] => None,

@@ -6,6 +6,7 @@
 //! - `tie`, `store`: the methods, one function each; `object`: the hash with Apache::Session's keys that they work on
 //! - `lock`: the lock manager; `report`: what was counted and merged
 //! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
+//! - `client`: a client of memcached, for items of any kind; `native`: what is behind an object, and of which kind
 //! - `args`, `classes`: the arguments of `tie`
 //! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl;
 //!   `variables`: Storable's variables, by which a program says how
@@ -24,6 +25,7 @@ mod args;
 mod array;
 mod call;
 mod classes;
+mod client;
 mod codec;
 mod entry;
 mod error;
@@ -32,6 +34,7 @@ mod hash;
 mod image;
 mod life;
 mod lock;
+mod native;
 mod object;
 mod perl;
 mod report;
@@ -109,6 +112,30 @@ methods! {
     "Apache::Session::Store::Memorycached::materialize" => store::materialize,
     "Apache::Session::Store::Memorycached::remove" => store::remove,
     "Apache::Session::Store::Memorycached::close" => store::close,
+    "Apache::Session::Memorycached::Client::new" => client::new,
+    "Apache::Session::Memorycached::Client::get" => client::get,
+    "Apache::Session::Memorycached::Client::gets" => client::gets,
+    "Apache::Session::Memorycached::Client::get_multi" => client::get_multi,
+    "Apache::Session::Memorycached::Client::gets_multi" => client::gets_multi,
+    "Apache::Session::Memorycached::Client::set" => client::set,
+    "Apache::Session::Memorycached::Client::add" => client::add,
+    "Apache::Session::Memorycached::Client::replace" => client::replace,
+    "Apache::Session::Memorycached::Client::cas" => client::cas,
+    "Apache::Session::Memorycached::Client::append" => client::append,
+    "Apache::Session::Memorycached::Client::prepend" => client::prepend,
+    "Apache::Session::Memorycached::Client::delete" => client::delete,
+    "Apache::Session::Memorycached::Client::remove" => client::delete,
+    "Apache::Session::Memorycached::Client::touch" => client::touch,
+    "Apache::Session::Memorycached::Client::incr" => client::incr,
+    "Apache::Session::Memorycached::Client::decr" => client::decr,
+    "Apache::Session::Memorycached::Client::error" => client::error,
+    "Apache::Session::Memorycached::Client::enable_compress" => client::enable_compress,
+    "Apache::Session::Memorycached::Client::disconnect_all" => client::disconnect_all,
+    "Apache::Session::Memorycached::Client::_change" => client::change,
+    "Apache::Session::Memorycached::Client::_counted" => client::counted,
+    "Apache::Session::Memorycached::Client::_ask" => client::ask,
+    "Apache::Session::Memorycached::Client::_flush" => client::flush,
+    "Apache::Session::Memorycached::Client::_note" => client::note,
     "Apache::Session::Memorycached::Storable::freeze" => codec::native_freeze,
     "Apache::Session::Memorycached::Storable::nfreeze" => codec::nfreeze,
     "Apache::Session::Memorycached::Storable::thaw" => codec::thaw,

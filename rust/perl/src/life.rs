@@ -10,16 +10,16 @@
 mod moving;
 
 use std::cell::{Ref, RefCell, RefMut};
-use std::ffi::c_void;
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use session::{Body, Encoding, End, Id, KeyName, Loaded, Lock, NoWait, Outcome, Principal, Saved};
 
 use crate::args::{Missing, OnError, Options};
 use crate::error::{Error, Result};
+use crate::native::{self, Native};
 use crate::perl::Perl;
 use crate::scalar::Scalar;
-use crate::shim;
 use crate::state::{self, SharedStore};
 use crate::wait::Signals;
 
@@ -495,51 +495,31 @@ fn is_servers(error: &session::Error) -> bool {
 
 /// Puts a session behind a Perl object.
 pub(crate) fn attach(perl: Perl, object: Scalar, session: &SharedSession) {
-    let native = Rc::into_raw(session.clone());
-    // SAFETY: the object owns this count from here; the shim gives it to mc_native_free when the object goes.
-    unsafe { shim::mc_native_attach(perl.raw(), object.raw(), native.cast_mut().cast()) };
+    native::attach(perl, object, session);
 }
 
 /// The session behind a Perl object, if it has one.
 pub(crate) fn behind(object: Scalar) -> Option<SharedSession> {
-    let native = object.native().cast::<RefCell<Session>>();
-    if native.is_null() {
-        return None;
-    }
-    // SAFETY: what `attach` put there, alive as long as the object; the result has a count of its own.
-    unsafe {
-        Rc::increment_strong_count(native);
-        Some(Rc::from_raw(native))
-    }
+    native::behind(object)
 }
 
-/// Called by the shim when an object goes.
-#[unsafe(no_mangle)]
-extern "C" fn mc_native_free(native: *mut c_void) {
-    // SAFETY: the count that `attach` gave away.
-    drop(unsafe { Rc::from_raw(native.cast::<RefCell<Session>>()) });
-}
+impl Native for Session {
+    const KIND: c_int = 0;
 
-/// Called by the shim when a thread starts: a copy for it, which shares nothing with the original.
-#[unsafe(no_mangle)]
-extern "C" fn mc_native_clone(native: *mut c_void) -> *mut c_void {
-    // SAFETY: what `attach` put there; the parent thread is the one that clones, so nothing else uses it.
-    let original = unsafe { &*native.cast::<RefCell<Session>>() };
-    // Null, where a signal handler starts a thread while this very session is read or saved.
-    let Ok(original) = original.try_borrow() else { return std::ptr::null_mut() };
-    let copy = Session {
-        options: original.options.clone(),
-        known: original.known,
-        cleared: original.cleared,
-        warned: original.warned,
-        id: original.id.clone(),
-        base: original.base.clone(),
-        store: None,
-        lock: None,
-        lock_is_elsewhere: original.lock.is_some() || original.lock_is_elsewhere,
-        ahead: None,
-        merged: Merged::default(),
-        lost: original.lost.clone(),
-    };
-    Rc::into_raw(Rc::new(RefCell::new(copy))).cast_mut().cast()
+    fn for_thread(&self) -> Session {
+        Session {
+            options: self.options.clone(),
+            known: self.known,
+            cleared: self.cleared,
+            warned: self.warned,
+            id: self.id.clone(),
+            base: self.base.clone(),
+            store: None,
+            lock: None,
+            lock_is_elsewhere: self.lock.is_some() || self.lock_is_elsewhere,
+            ahead: None,
+            merged: Merged::default(),
+            lost: self.lost.clone(),
+        }
+    }
 }

@@ -53,6 +53,24 @@ impl Perl {
         self.own(unsafe { thx::Perl_newSViv(self.0, value as sys::IV) })
     }
 
+    pub(crate) fn unsigned(self, value: u64) -> Owned {
+        // SAFETY: allocates.
+        self.own(unsafe { thx::Perl_newSVuv(self.0, value as sys::UV) })
+    }
+
+    /// A reference to a new array, which takes over its elements.
+    pub(crate) fn array(self, elements: Vec<Owned>) -> Owned {
+        // SAFETY: a new array; each element's count passes to it.
+        let array = unsafe {
+            let array = shim::mc_new_array(self.0, 0);
+            for element in elements {
+                thx::Perl_av_push(self.0, array.cast(), element.into_raw());
+            }
+            self.own(array)
+        };
+        self.reference_to(array)
+    }
+
     /// What hooks are told: whether this is a copy within the process. Storable's number for it is 4.
     pub(crate) fn cloning(self, cloning: bool) -> Owned {
         self.integer(if cloning { 4 } else { 0 })

@@ -72,6 +72,18 @@ impl Scalar {
         self.flags() & sys::SVs_OBJECT != 0
     }
 
+    /// The class of an object.
+    pub(crate) fn class(self) -> Option<*mut sys::HV> {
+        // SAFETY: an object has a body with a class.
+        self.is_object().then(|| unsafe { (*(*self.raw()).sv_any.cast::<sys::XPVMG>()).xmg_stash })
+    }
+
+    /// Makes a value of ours, which nobody else has, an object.
+    pub(crate) fn bless(self, perl: Perl, class: *mut sys::HV) {
+        // SAFETY: both are alive.
+        unsafe { shim::mc_bless(perl.raw(), self.raw(), class) };
+    }
+
     /// What a reference points at.
     pub(crate) fn target(self) -> Option<Scalar> {
         // SAFETY: SVf_ROK promises a target.
@@ -250,12 +262,6 @@ impl Scalar {
         // SAFETY: with MC_OK it is a new string.
         let copy = unsafe { Owned::from_raw(perl, out) };
         Ok(Key { scalar: copy.scalar(), _copy: Some(copy) })
-    }
-
-    /// Where the native value of a Perl object is, when it has one.
-    pub(crate) fn native(self) -> *mut std::ffi::c_void {
-        // SAFETY: looks through the magic of a live scalar.
-        unsafe { shim::mc_native_of(self.raw()) }
     }
 
     /// Croaks unless this is an argument that was given.

@@ -32,7 +32,21 @@ impl Version {
     pub(crate) const fn of(number: u64) -> Version {
         Version { number, connection: 0 }
     }
+
+    /// The version with this number, for a caller that keeps no more of it, and so can't be told from one of before a
+    /// restart.
+    pub fn from_number(number: u64) -> Version {
+        Version { number, connection: ANY_CONNECTION }
+    }
+
+    /// Its number; a later version of an item need not have a larger one.
+    pub fn number(self) -> u64 {
+        self.number
+    }
 }
+
+/// Stands for whichever connection is there.
+pub(crate) const ANY_CONNECTION: u64 = u64::MAX;
 
 /// Names an item, without the namespace, which the backend puts before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +55,23 @@ pub(crate) struct ItemKey<'a> {
     home: &'a [u8],
     /// Tells apart the items of one home.
     suffix: &'static str,
+    /// Decides instead of `home`, where the caller says where the item is.
+    hash: Option<u64>,
 }
 
 impl<'a> ItemKey<'a> {
     pub(crate) const fn of(key: &'a [u8]) -> ItemKey<'a> {
-        ItemKey { home: key, suffix: "" }
+        ItemKey { home: key, suffix: "", hash: None }
+    }
+
+    /// An item that is where a key of this hash would be.
+    pub(crate) const fn at(hash: u64, key: &'a [u8]) -> ItemKey<'a> {
+        ItemKey { home: key, suffix: "", hash: Some(hash) }
     }
 
     /// An item on the same server as the one with the key `home`.
     pub(crate) const fn beside(home: &'a [u8], suffix: &'static str) -> ItemKey<'a> {
-        ItemKey { home, suffix }
+        ItemKey { home, suffix, hash: None }
     }
 
     /// The key that says where the item is.
@@ -58,10 +79,20 @@ impl<'a> ItemKey<'a> {
         self.home
     }
 
+    /// The hash that says so instead, where the caller gave one.
+    pub(crate) fn hash(self) -> Option<u64> {
+        self.hash
+    }
+
     /// Whether it is an item of ours beside a session: its value is our own text, and no command of
     /// any protocol.
     pub(crate) fn is_beside(self) -> bool {
         !self.suffix.is_empty()
+    }
+
+    /// What stands behind the namespace, in two parts.
+    pub(crate) fn parts(self) -> (&'a [u8], &'static [u8]) {
+        (self.home, self.suffix.as_bytes())
     }
 
     /// The whole key.
@@ -81,8 +112,14 @@ pub(crate) enum Op<'a> {
     /// Puts bytes after an item's value. Its flags and its expiry stay, its version does not. `after`: only
     /// while that version is good, whether it still is the item's or not.
     Append { key: ItemKey<'a>, bytes: &'a [u8], after: Option<Version> },
+    /// Puts bytes before an item's value, as `Append` does after it.
+    Prepend { key: ItemKey<'a>, bytes: &'a [u8] },
+    /// Adds to an item's value, a decimal number, or takes from it, down to 0. Flags and expiry stay.
+    Count { key: ItemKey<'a>, by: u64, down: bool },
     /// Removes an item, if it still has the version.
     Delete { key: ItemKey<'a>, version: Version },
+    /// Removes an item, whatever its version.
+    Remove { key: ItemKey<'a> },
 }
 
 /// The condition of a write.
@@ -91,6 +128,8 @@ pub(crate) enum When {
     Always,
     /// No item has the key.
     Missing,
+    /// An item has the key.
+    Present,
     /// The item still has this version.
     Version(Version),
 }
@@ -100,9 +139,11 @@ pub(crate) enum When {
 pub(crate) enum Reply {
     /// `Get` found this.
     Item(Item),
-    /// `Store` or `Append` was carried out; the item now has this version.
+    /// `Store`, `Append` or `Prepend` was carried out; the item now has this version.
     Stored(Version),
-    /// `Delete` was carried out.
+    /// `Count` was carried out; the item's value now is this number.
+    Counted(u64),
+    /// `Delete` or `Remove` was carried out.
     Deleted,
     /// There is no such item; nothing was done.
     Missing,
@@ -131,6 +172,11 @@ pub(crate) trait Backend {
     /// From here on, an exchange takes no longer than this, whatever the configuration allows; `None`
     /// ends that.
     fn hurry(&mut self, _longest: Option<Duration>) {}
+
+    /// Which of the backend's parts an item is in, as long as all of them work. Parts fail one by one.
+    fn part(&self, _key: ItemKey<'_>) -> usize {
+        0
+    }
 }
 
 impl dyn Backend + '_ {
@@ -166,7 +212,13 @@ impl Reply {
 impl<'a> Op<'a> {
     pub(crate) fn key(&self) -> ItemKey<'a> {
         match *self {
-            Op::Get { key, .. } | Op::Store { key, .. } | Op::Append { key, .. } | Op::Delete { key, .. } => key,
+            Op::Get { key, .. }
+            | Op::Store { key, .. }
+            | Op::Append { key, .. }
+            | Op::Prepend { key, .. }
+            | Op::Count { key, .. }
+            | Op::Delete { key, .. }
+            | Op::Remove { key } => key,
         }
     }
 
@@ -175,7 +227,7 @@ impl<'a> Op<'a> {
         match *self {
             Op::Store { when: When::Version(version), .. } | Op::Delete { version, .. } => Some(version),
             Op::Append { after, .. } => after,
-            Op::Get { .. } | Op::Store { .. } => None,
+            Op::Get { .. } | Op::Store { .. } | Op::Prepend { .. } | Op::Count { .. } | Op::Remove { .. } => None,
         }
     }
 
@@ -184,7 +236,7 @@ impl<'a> Op<'a> {
         match self {
             Op::Get { .. } => true,
             Op::Store { when, .. } => *when == When::Always,
-            Op::Append { .. } | Op::Delete { .. } => false,
+            Op::Append { .. } | Op::Prepend { .. } | Op::Count { .. } | Op::Delete { .. } | Op::Remove { .. } => false,
         }
     }
 }

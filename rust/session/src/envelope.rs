@@ -23,7 +23,7 @@ use flate2::write::GzEncoder;
 use crate::error::SessionFault;
 
 const STORABLE: u32 = 1;
-const GZIP: u32 = 2;
+pub(crate) const GZIP: u32 = 2;
 const SEALED: u32 = 8;
 const TOMBSTONE: u32 = 16;
 const OPAQUE: u32 = 32;
@@ -98,12 +98,18 @@ pub(crate) fn seal(body: &[u8], encoding: Encoding, threshold: Option<usize>) ->
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
     };
-    if threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold)
-        && let Some(small) = deflate(body).filter(|small| small.len() < body.len() - body.len() / 5)
-    {
-        return (Cow::Owned(small), flags | GZIP);
+    match compress(body, threshold) {
+        Some(small) => (Cow::Owned(small), flags | GZIP),
+        None => (Cow::Borrowed(body), flags),
     }
-    (Cow::Borrowed(body), flags)
+}
+
+/// The same bytes gzip'd, where `threshold` asks for it and it saves enough.
+pub(crate) fn compress(body: &[u8], threshold: Option<usize>) -> Option<Vec<u8>> {
+    if !threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold) {
+        return None;
+    }
+    deflate(body).filter(|small| small.len() < body.len() - body.len() / 5)
 }
 
 /// Unwraps an item.
@@ -129,7 +135,8 @@ fn deflate(body: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFault> {
+/// What was gzip'd, up to `limit` bytes of it.
+pub(crate) fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFault> {
     let mut body = Vec::new();
     let mut decoder = MultiGzDecoder::new(value).take(limit as u64 + 1);
     decoder.read_to_end(&mut body).map_err(|error| SessionFault::Corrupt(format!("damaged gzip data: {error}")))?;

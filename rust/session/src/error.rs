@@ -52,6 +52,12 @@ pub(crate) enum Kind {
         #[source]
         fault: SessionFault,
     },
+    #[error("key {key}: {fault}")]
+    Item {
+        key: String,
+        #[source]
+        fault: SessionFault,
+    },
     #[error("Object already exists in the data store")]
     Exists,
     #[error("interrupted by a signal")]
@@ -108,6 +114,8 @@ pub(crate) enum EmbeddedFault {
     Resized,
     #[error("was in use by another thread when this process was forked")]
     Forked,
+    #[error("can't count with a value that is not a number")]
+    NotNumber,
     #[error("holds an item of {0} bytes, shorter than any item is")]
     Record(usize),
     #[error("{0}")]
@@ -150,6 +158,26 @@ impl Error {
 
     pub(crate) fn embedded(dir: &Path, fault: impl Into<EmbeddedFault>) -> Error {
         Kind::Embedded { dir: dir.to_owned(), fault: fault.into() }.into()
+    }
+
+    pub(crate) fn item(key: &[u8], fault: SessionFault) -> Error {
+        Kind::Item { key: key.escape_ascii().to_string(), fault }.into()
+    }
+
+    /// The same for a caller who knows keys rather than sessions.
+    pub(crate) fn of_item(self) -> Error {
+        match *self.0 {
+            Kind::Session { id, fault } => Kind::Item { key: id, fault }.into(),
+            kind => kind.into(),
+        }
+    }
+
+    /// What is wrong with what is stored, or to be.
+    fn session_fault(&self) -> Option<&SessionFault> {
+        match &*self.0 {
+            Kind::Session { fault, .. } | Kind::Item { fault, .. } => Some(fault),
+            _ => None,
+        }
     }
 
     /// A server or the way to it failed. `sent`: the request was under way, it may have been
@@ -211,7 +239,7 @@ impl Error {
     /// What is stored can't be understood: damaged, or not written by this program. Nothing was
     /// overwritten.
     pub fn is_corrupt(&self) -> bool {
-        matches!(*self.0, Kind::Session { fault: SessionFault::Corrupt(_) | SessionFault::Sealed, .. })
+        matches!(self.session_fault(), Some(SessionFault::Corrupt(_) | SessionFault::Sealed))
     }
 
     /// A [`Wait`](crate::Wait) stopped the operation.
@@ -221,7 +249,7 @@ impl Error {
 
     /// The session is larger than its store takes. The old value stays.
     pub fn is_too_large(&self) -> bool {
-        matches!(*self.0, Kind::Session { fault: SessionFault::TooLarge { .. }, .. })
+        matches!(self.session_fault(), Some(SessionFault::TooLarge { .. }))
     }
 
     /// A server did not answer, or did not accept a connection, in its time.

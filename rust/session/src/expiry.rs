@@ -15,12 +15,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The longest expiry that memcached takes as relative.
 const THIRTY_DAYS: u64 = 60 * 60 * 24 * 30;
 
-/// Seconds from now, or never.
+/// The longest that is told from "at once".
+const LONGEST: u64 = u64::MAX - 1;
+
+/// The first number that memcached takes for a time, in 1970.
+const LONG_AGO: u32 = THIRTY_DAYS as u32 + 1;
+
+/// Seconds from now, never, or at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expiry(u64);
 
 impl Expiry {
     pub(crate) const NEVER: Expiry = Expiry(0);
+
+    /// At once: what is stored with it is gone.
+    const PAST: Expiry = Expiry(u64::MAX);
 
     /// A fixed number of seconds.
     pub(crate) const fn fixed(seconds: u64) -> Expiry {
@@ -29,7 +38,22 @@ impl Expiry {
 
     /// `None` and 0 both never expire, as in memcached.
     pub(crate) fn seconds(seconds: Option<u64>) -> Expiry {
-        Expiry(seconds.unwrap_or(0))
+        Expiry(seconds.unwrap_or(0).min(LONGEST))
+    }
+
+    /// As memcached's clients give it: up to 30 days it is seconds from now, above it is a Unix time, and below 0 it is
+    /// past.
+    pub(crate) fn from_protocol(number: i64) -> Expiry {
+        Expiry::from_protocol_at(number, now() / 1000)
+    }
+
+    fn from_protocol_at(number: i64, now: u64) -> Expiry {
+        match u64::try_from(number) {
+            Err(_) => Expiry::PAST,
+            Ok(seconds) if seconds <= THIRTY_DAYS => Expiry(seconds),
+            Ok(time) if time <= now => Expiry::PAST,
+            Ok(time) => Expiry(time - now),
+        }
     }
 
     /// What is left of an item's time: at least a second, as it is still there.
@@ -62,6 +86,9 @@ impl Expiry {
     }
 
     fn to_wire_at(self, now: u64) -> u32 {
+        if self == Expiry::PAST {
+            return LONG_AGO;
+        }
         let wire = if self.0 <= THIRTY_DAYS { self.0 } else { now.saturating_add(self.0) };
         i32::try_from(wire).map_or(0, i32::cast_unsigned)
     }
@@ -70,6 +97,7 @@ impl Expiry {
     pub(crate) fn at(self, now: u64) -> u64 {
         match self.0 {
             0 => 0,
+            _ if self == Expiry::PAST => now,
             seconds => now.saturating_add(seconds.saturating_mul(1000)),
         }
     }
@@ -101,6 +129,25 @@ mod tests {
         for (seconds, wire) in cases {
             assert_eq!(Expiry::seconds(seconds).to_wire_at(NOW), wire, "{seconds:?}");
         }
+    }
+
+    #[test]
+    fn what_clients_say_is_relative_or_a_time() {
+        const NOW: u64 = 1_700_000_000;
+        let cases = [
+            (0, Expiry::NEVER),
+            (1, Expiry(1)),
+            (2_592_000, Expiry(2_592_000)),
+            (2_592_001, Expiry::PAST),
+            (-1, Expiry::PAST),
+            (NOW as i64, Expiry::PAST),
+            (NOW as i64 + 7, Expiry(7)),
+        ];
+        for (number, expiry) in cases {
+            assert_eq!(Expiry::from_protocol_at(number, NOW), expiry, "{number}");
+        }
+        assert_eq!(Expiry::PAST.to_wire_at(NOW), 2_592_001);
+        assert_eq!(Expiry::PAST.at(5), 5);
     }
 
     #[test]

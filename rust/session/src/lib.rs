@@ -9,6 +9,7 @@
 //! - [`Config`], [`Target`], [`Server`]: what a store is told
 //! - [`Store`]: load, insert, save, delete, touch, move; what [`Body`] goes in, what [`Loaded`],
 //!   [`Saved`] and [`Moved`] come out
+//! - [`Client`]: items of any kind, without a session's rules
 //! - `merge`: two requests changed one session; `local`: a copy nearby
 //! - [`Lock`]: one request at a time, which the store's methods ending in `locked` work under
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
@@ -24,6 +25,7 @@
 
 mod backend;
 mod body;
+mod client;
 mod config;
 mod embedded;
 mod envelope;
@@ -46,6 +48,7 @@ mod wait;
 
 pub use backend::Version;
 pub use body::{Body, Loaded, Origin, Outcome, Saved};
+pub use client::{Change, Client, Key, Mode, Side, Value, disconnect};
 pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};

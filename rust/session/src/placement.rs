@@ -40,15 +40,16 @@ impl Placement {
     }
 
     /// The servers to try for a key, by their index, the one it belongs to first. Some occur more
-    /// than once.
-    pub(crate) fn walk<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let mut sum = u64::from(hash(key));
+    /// than once. A hash that is given decides instead of the key's own, as `Cache::Memcached` has
+    /// it for a key that comes with one.
+    pub(crate) fn walk<'a>(&'a self, given: Option<u64>, key: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let mut sum = given.unwrap_or_else(|| u64::from(hash(key)));
         let tries = if self.buckets.len() == 1 { 1 } else { TRIES };
         (0..tries).map(move |attempt| {
             if attempt > 0 {
                 let mut retry = attempt.to_string().into_bytes();
                 retry.extend_from_slice(key);
-                sum += u64::from(hash(&retry));
+                sum = sum.wrapping_add(u64::from(hash(&retry)));
             }
             self.buckets[(sum % self.buckets.len() as u64) as usize]
         })
@@ -89,7 +90,7 @@ mod tests {
             let key = unhex(key);
             let placement = Placement::new(&servers);
             let found = placement
-                .walk(&key)
+                .walk(None, &key)
                 .map(|server| servers[server].address.as_str())
                 .find(|address| !dead.contains(address));
             assert_eq!(found.unwrap_or("-"), expected, "{line}");
@@ -102,12 +103,22 @@ mod tests {
     fn a_server_without_weight_has_no_keys() {
         let servers = servers("a:1=0,b:1=1,c:1=1");
         let placement = Placement::new(&servers);
-        assert!((0..100).all(|n: u32| placement.walk(&n.to_be_bytes()).all(|server| server != 0)));
+        assert!((0..100).all(|n: u32| placement.walk(None, &n.to_be_bytes()).all(|server| server != 0)));
+    }
+
+    #[test]
+    fn a_given_hash_decides_instead_of_the_key() {
+        let servers = servers("a:1=1,b:1=1,c:1=1");
+        let placement = Placement::new(&servers);
+        for given in 0..9 {
+            assert_eq!(placement.walk(Some(given), b"key").next(), Some(given as usize % 3));
+        }
+        assert_eq!(placement.walk(Some(u64::MAX), b"key").count(), TRIES as usize);
     }
 
     #[test]
     fn one_server_has_all_keys() {
         let placement = Placement::new(&servers("a:1=0"));
-        assert_eq!(placement.walk(b"key").collect::<Vec<_>>(), [0]);
+        assert_eq!(placement.walk(None, b"key").collect::<Vec<_>>(), [0]);
     }
 }

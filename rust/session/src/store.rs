@@ -516,7 +516,7 @@ impl From<Reply> for Put {
             Reply::Stored(version) => Put::Stored(version),
             Reply::Missing => Put::Missing,
             Reply::Outdated(server) => Put::Cut(Error::server(&server, Fault::Closed, false)),
-            Reply::Exists | Reply::Item(_) | Reply::Deleted => Put::Exists,
+            Reply::Exists | Reply::Item(_) | Reply::Counted(_) | Reply::Deleted => Put::Exists,
         }
     }
 }
@@ -542,7 +542,7 @@ fn noted_reading<T>(read: Result<Option<T>>) -> Result<Option<T>> {
     stats::noted(read)
 }
 
-fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
+pub(crate) fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
     match target {
         Target::Memcached(servers) => Box::new(Memcached::new(servers, config)),
         Target::Embedded { dir, map_size } => Box::new(Embedded::new(dir, *map_size, config)),

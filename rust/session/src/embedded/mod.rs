@@ -78,6 +78,18 @@ impl Embedded {
         Embedded { dir: dir.to_owned(), size, namespace: config.namespace.clone(), environment: Weak::new() }
     }
 
+    /// Removes all items, those of other namespaces, too.
+    pub(crate) fn clear(&self) -> Result<()> {
+        let cleared = |environment: &Environment| -> Result<(), EmbeddedFault> {
+            let mut transaction = environment.env.write_txn()?;
+            environment.items.clear(&mut transaction)?;
+            environment.expiries.clear(&mut transaction)?;
+            Ok(transaction.commit()?)
+        };
+        let environment = environment(&self.environment, &self.dir, self.size)?;
+        cleared(&environment).map_err(|fault| Error::embedded(&self.dir, fault))
+    }
+
     fn check_sizes(&self, ops: &[Op<'_>]) -> Result<()> {
         for op in ops {
             if let Op::Store { key, value, .. } = op
@@ -184,8 +196,8 @@ fn apply(
         Op::Store { value, flags, expiry, when, .. } => {
             match (when, found) {
                 (When::Missing, Some(_)) => return Ok(Reply::Exists),
-                (When::Version(_), None) => return Ok(Reply::Missing),
-                (When::Version(version), Some(record)) if record.version != version => {
+                (When::Version(_) | When::Present, None) => return Ok(Reply::Missing),
+                (When::Version(version), Some(record)) if record.version.number != version.number => {
                     return Ok(Reply::Exists);
                 }
                 _ => {}
@@ -196,25 +208,52 @@ fn apply(
             store(environment, transaction, key, record)?;
             Ok(Reply::Stored(version))
         }
-        Op::Append { bytes, .. } => {
+        Op::Append { bytes, .. } | Op::Prepend { bytes, .. } => {
             let Some(record) = found else {
                 return Ok(Reply::Missing);
             };
-            let value = [record.value, bytes].concat();
+            let value = match op {
+                Op::Prepend { .. } => [bytes, record.value].concat(),
+                _ => [record.value, bytes].concat(),
+            };
             let version = Version::of(transaction.id() as u64);
             let longer = Record { version, value: &value, ..record };
             store(environment, transaction, key, longer)?;
             Ok(Reply::Stored(version))
         }
+        Op::Count { by, down, .. } => {
+            let Some(record) = found else {
+                return Ok(Reply::Missing);
+            };
+            let before = number(record.value).ok_or(EmbeddedFault::NotNumber)?;
+            let after = if down { before.saturating_sub(by) } else { before.wrapping_add(by) };
+            let value = after.to_string();
+            let counted = Record { version: Version::of(transaction.id() as u64), value: value.as_bytes(), ..record };
+            store(environment, transaction, key, counted)?;
+            Ok(Reply::Counted(after))
+        }
         Op::Delete { version, .. } => match found {
             None => Ok(Reply::Missing),
-            Some(record) if record.version != version => Ok(Reply::Exists),
+            Some(record) if record.version.number != version.number => Ok(Reply::Exists),
+            Some(_) => {
+                remove(environment, transaction, key)?;
+                Ok(Reply::Deleted)
+            }
+        },
+        Op::Remove { .. } => match found {
+            None => Ok(Reply::Missing),
             Some(_) => {
                 remove(environment, transaction, key)?;
                 Ok(Reply::Deleted)
             }
         },
     }
+}
+
+/// The number that a value is: digits, and blanks after them, as memcached leaves them.
+fn number(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?.trim_end_matches(' ');
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// Removes expired items to the last one, a bounded number at a time; returns how many.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
-use crate::backend::{Op, Reply, Version};
+use crate::backend::{ANY_CONNECTION, Op, Reply, Version};
 use crate::error::Fault;
 use crate::spare::take_buffer;
 use crate::stats::{self, Counter};
@@ -26,6 +26,9 @@ const BUFFER: usize = 16 << 10;
 
 /// The longest first line of an answer: a key, and a few flags.
 const LINE: usize = 2 << 10;
+
+/// As long as nearly all of them are.
+const FEW: usize = 128;
 
 /// How much memory a value gets ahead of its bytes, so that a length alone can't fill the memory.
 const AHEAD: usize = 1 << 20;
@@ -81,9 +84,9 @@ impl Connection {
         self.used == self.buffer.len()
     }
 
-    /// Whether this connection gave the version.
+    /// Whether this connection gave the version, or nobody says which did.
     pub(super) fn has_given(&self, version: Version) -> bool {
-        version.connection == self.serial
+        version.connection == self.serial || version.connection == ANY_CONNECTION
     }
 
     /// Whether anything arrived since the last `send`.
@@ -105,7 +108,11 @@ impl Connection {
     ) -> Result<(), Fault> {
         let largest = ops
             .filter_map(|op| match op {
-                Op::Store { key, value, .. } | Op::Append { key, bytes: value, .. } if !key.is_beside() => {
+                Op::Store { key, value, .. }
+                | Op::Append { key, bytes: value, .. }
+                | Op::Prepend { key, bytes: value }
+                    if !key.is_beside() =>
+                {
                     Some(value.len())
                 }
                 _ => None,
@@ -133,10 +140,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives a command its token.
-    pub(super) fn next_token(&mut self) -> u32 {
-        self.token = self.token.wrapping_add(1);
-        self.token
+    /// Gives as many commands their tokens, which follow each other: the first one.
+    pub(super) fn take_tokens(&mut self, count: usize) -> u32 {
+        let first = self.token.wrapping_add(1);
+        self.token = self.token.wrapping_add(count as u32);
+        first
     }
 
     /// Sends requests. Nothing may be left of the answers to earlier ones.
@@ -166,9 +174,20 @@ impl Connection {
         let reply = match length {
             None => wire::decode(op, token, &self.buffer[line], None)?,
             Some(length) => {
-                let line = self.buffer[line].to_vec();
+                let mut few = [0; FEW];
+                let mut many = Vec::new();
+                let line = match few.get_mut(..line.len()) {
+                    Some(few) => {
+                        few.copy_from_slice(&self.buffer[line]);
+                        &*few
+                    }
+                    None => {
+                        many.extend_from_slice(&self.buffer[line]);
+                        &*many
+                    }
+                };
                 let value = self.value(length, deadline, wait)?;
-                wire::decode(op, token, &line, Some(value))?
+                wire::decode(op, token, line, Some(value))?
             }
         };
         self.speaks_meta = true;

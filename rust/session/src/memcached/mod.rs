@@ -5,7 +5,7 @@
 //!
 //! - [`socket`]: a stream with time limits that signals can interrupt
 //! - [`connection`]: requests and answers on it, framed; `stats` and `version` among them
-//! - [`wire`]: operations as meta commands, answers as replies
+//! - [`wire`]: operations as meta commands, answers as replies; [`plain`]: the usual ones, without detours
 //! - [`pool`]: what is kept between exchanges, and which servers are down
 //!
 //! A server that can't be connected to is passed over for 20 to 30 seconds, as in
@@ -21,6 +21,7 @@
 //! gave it; on another one, nothing is sent that relies on it.
 
 mod connection;
+mod plain;
 mod pool;
 mod socket;
 mod wire;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use self::connection::Connection;
 use self::pool::Lent;
 use self::socket::Deadline;
-use crate::backend::{Backend, Op, Reply};
+use crate::backend::{Backend, ItemKey, Op, Reply};
 use crate::config::Config;
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::inspect::{Answer, Question};
@@ -61,8 +62,8 @@ struct Group<'s> {
     kept: bool,
     /// Which operations of the batch.
     members: Vec<usize>,
-    /// The tokens that their commands carry.
-    tokens: Vec<u32>,
+    /// The token of the first one's command; those of the others follow it.
+    first_token: u32,
     fault: Option<Fault>,
 }
 
@@ -126,6 +127,10 @@ impl Backend for Memcached {
     fn hurry(&mut self, longest: Option<Duration>) {
         self.longest = longest;
     }
+
+    fn part(&self, key: ItemKey<'_>) -> usize {
+        self.home(key)
+    }
 }
 
 impl Memcached {
@@ -141,6 +146,16 @@ impl Memcached {
         }
     }
 
+    /// The servers to try for an item, by their index.
+    fn walk<'k>(&'k self, key: ItemKey<'k>) -> impl Iterator<Item = usize> + 'k {
+        self.placement.walk(key.hash(), key.home())
+    }
+
+    /// The first of them.
+    fn home(&self, key: ItemKey<'_>) -> usize {
+        self.walk(key).next().expect("a walk tries at least once")
+    }
+
     /// As much of a time as may be taken.
     fn within(&self, time: Duration) -> Duration {
         self.longest.map_or(time, |longest| time.min(longest))
@@ -150,7 +165,7 @@ impl Memcached {
     /// be sent. Nothing is written. Returns by when the rest is to be done.
     fn assemble<'s>(&'s self, ops: &[Op<'_>], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<Deadline> {
         for (index, op) in ops.iter().enumerate() {
-            let group = self.group(op.key().home(), groups, wait)?;
+            let group = self.group(op.key(), groups, wait)?;
             groups[group].members.push(index);
         }
         let deadline = Deadline::after(self.within(self.io_timeout));
@@ -161,9 +176,9 @@ impl Memcached {
     }
 
     /// The group of the server that has a key: one of those there are, or a new one.
-    fn group<'s>(&'s self, key: &[u8], groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<usize> {
+    fn group<'s>(&'s self, key: ItemKey<'_>, groups: &mut Vec<Group<'s>>, wait: &mut dyn Wait) -> Result<usize> {
         let mut first_error = None;
-        for server in self.placement.walk(key) {
+        for server in self.walk(key) {
             let address = self.servers[server].address.as_str();
             if let Some(group) = groups.iter().position(|group| group.address == address) {
                 return Ok(group);
@@ -189,7 +204,7 @@ impl Memcached {
             return Err(error);
         }
         // Every server of the walk was found down lately. The key's own may be back.
-        let home = self.placement.walk(key).next().expect("a walk tries at least once");
+        let home = self.home(key);
         let address = self.servers[home].address.as_str();
         match self.lend(address, wait) {
             Ok((lent, kept)) => Ok(add_group(groups, address, lent, kept)),
@@ -270,12 +285,9 @@ impl Memcached {
             return Ok(());
         }
         let mut request = take_buffer(0);
-        group.tokens.clear();
-        for &index in &group.members {
-            let op = &ops[index];
-            let token = group.lent.connection.next_token();
-            wire::encode(op, &op.key().after(&self.namespace), token, &mut request)?;
-            group.tokens.push(token);
+        group.first_token = group.lent.connection.take_tokens(group.members.len());
+        for (token, &index) in tokens(group.first_token).zip(&group.members) {
+            wire::encode(&ops[index], &self.namespace, token, &mut request)?;
         }
         let sent = group.lent.connection.send(&request, deadline, wait);
         give_buffer(request);
@@ -324,15 +336,13 @@ impl Memcached {
 }
 
 fn add_group<'s>(groups: &mut Vec<Group<'s>>, address: &'s str, lent: Lent, kept: bool) -> usize {
-    groups.push(Group {
-        address,
-        lent,
-        kept,
-        members: Vec::with_capacity(2),
-        tokens: Vec::with_capacity(2),
-        fault: None,
-    });
+    groups.push(Group { address, lent, kept, members: Vec::with_capacity(2), first_token: 0, fault: None });
     groups.len() - 1
+}
+
+/// The tokens from one on.
+fn tokens(first: u32) -> impl Iterator<Item = u32> {
+    (0..).map(move |index: u32| first.wrapping_add(index))
 }
 
 fn read(
@@ -342,11 +352,16 @@ fn read(
     replies: &mut [Option<Result<Reply>>],
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
-    for (&index, &token) in group.members.iter().zip(&group.tokens) {
+    for (token, &index) in tokens(group.first_token).zip(&group.members) {
         let reply = group.lent.connection.answer(&ops[index], token, deadline, wait)?;
         replies[index] = Some(Ok(reply));
     }
     Ok(())
+}
+
+/// Closes the connections that this thread keeps.
+pub(crate) fn disconnect() {
+    pool::empty();
 }
 
 /// Asks one server about itself, on a connection of its own.
@@ -361,6 +376,15 @@ pub(crate) fn ask(address: &str, question: Question, config: &Config, wait: &mut
         }
     };
     answer().map_err(|fault| Error::server(address, fault, true))
+}
+
+/// Has one server forget all that it has, after a number of seconds.
+pub(crate) fn flush(address: &str, delay: u32, config: &Config, wait: &mut dyn Wait) -> Result<()> {
+    let mut flushed = || {
+        let mut connection = Connection::open(address, config.connect_timeout, wait)?;
+        connection.flush(delay, Deadline::after(config.io_timeout), wait)
+    };
+    flushed().map_err(|fault| Error::server(address, fault, true))
 }
 
 /// How it shows that the other end of a connection is gone.

@@ -98,6 +98,11 @@ pub(super) fn keep(address: &str, lent: Lent) {
     });
 }
 
+/// Closes the connections that are kept.
+pub(super) fn empty() {
+    with(|pool| pool.kept.clear());
+}
+
 /// Notes that a server is down.
 pub(super) fn mark_dead(address: &str) {
     let until = Instant::now() + DEAD_FOR + random_part(DEAD_FOR / 2);

@@ -10,10 +10,12 @@
 //! ```
 
 use memcache::exp::{
-    DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse, ReturnCode, SetMode, SetOptions,
-    build_delete, build_get, build_noop, build_set, parse_meta_result,
+    ArithmeticMode, ArithmeticOptions, DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse,
+    ReturnCode, SetMode, SetOptions, build_arithmetic, build_delete, build_get, build_noop, build_set,
+    parse_meta_result,
 };
 
+use super::plain;
 use crate::backend::{Item, Op, Reply, Version, When};
 use crate::error::Fault;
 use crate::expiry::Expiry;
@@ -28,8 +30,16 @@ pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
     ITEM_OVERHEAD + key.len() as u64 + value.len() as u64
 }
 
-/// Appends the command of an operation. `key` is the operation's, with its namespace.
-pub(super) fn encode(op: &Op<'_>, key: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
+/// Appends the command of an operation, with a namespace before its key.
+pub(super) fn encode(op: &Op<'_>, namespace: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
+    match plain::encode(op, namespace, token, request) {
+        true => Ok(()),
+        false => encode_any(op, &op.key().after(namespace), token, request),
+    }
+}
+
+/// The same for any operation; `key` is the operation's, with its namespace.
+pub(super) fn encode_any(op: &Op<'_>, key: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
     let opaque = Some(token.to_string().into_bytes());
     command(op, key, opaque)
         .and_then(|command| command.encode_into(request))
@@ -57,13 +67,17 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             match when {
                 When::Always => {}
                 When::Missing => options.mode = SetMode::Add,
+                When::Present => options.mode = SetMode::Replace,
                 When::Version(version) => options.compare_cas = Some(version.number),
             }
             build_set(key, value, &options)
         }
-        Op::Append { bytes, .. } => {
+        Op::Append { bytes, .. } | Op::Prepend { bytes, .. } => {
             let mut options = SetOptions::default();
-            options.mode = SetMode::Append;
+            options.mode = match op {
+                Op::Prepend { .. } => SetMode::Prepend,
+                _ => SetMode::Append,
+            };
             options.return_cas = true;
             options.opaque = opaque;
             build_set(key, bytes, &options)
@@ -73,6 +87,19 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
             options.compare_cas = Some(version.number);
             options.opaque = opaque;
             build_delete(key, &options)
+        }
+        Op::Remove { .. } => {
+            let mut options = DeleteOptions::default();
+            options.opaque = opaque;
+            build_delete(key, &options)
+        }
+        Op::Count { by, down, .. } => {
+            let mut options = ArithmeticOptions::default();
+            options.mode = if down { ArithmeticMode::Decrement } else { ArithmeticMode::Increment };
+            options.delta = Some(by);
+            options.return_value = true;
+            options.opaque = opaque;
+            build_arithmetic(key, &options)
         }
     }
 }
@@ -95,7 +122,15 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
 const MAX_VALUE: usize = 1 << 30;
 
 /// Reads the answer to an operation.
-pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], mut value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+    match plain::decode(op, token, line, &mut value) {
+        Some(reply) => Ok(reply),
+        None => decode_any(op, token, line, value),
+    }
+}
+
+/// The same for any answer.
+pub(super) fn decode_any(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
     let answer = MetaResponse::parse_header(line).and_then(parse_meta_result).map_err(fault)?;
     let repeated = answer.opaque.as_deref();
     // Some releases leave the token out where nothing was found.
@@ -113,10 +148,15 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>
                 expiry: answer.ttl.and_then(|ttl| u64::try_from(ttl).ok()).map_or(Expiry::NEVER, Expiry::left),
             }))
         }
-        (Op::Store { .. } | Op::Append { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
-        (Op::Delete { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
+        (Op::Store { .. } | Op::Append { .. } | Op::Prepend { .. }, ReturnCode::Hd) => version().map(Reply::Stored),
+        (Op::Count { .. }, ReturnCode::Va) => {
+            let number = value.and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
+            number.map(Reply::Counted).ok_or_else(|| out_of_step(line))
+        }
+        (Op::Delete { .. } | Op::Remove { .. }, ReturnCode::Hd) => Ok(Reply::Deleted),
         (Op::Get { .. }, ReturnCode::En) => Ok(Reply::Missing),
-        (Op::Store { .. } | Op::Delete { .. }, ReturnCode::Nf) | (Op::Append { .. }, ReturnCode::Ns) => {
+        (Op::Store { .. } | Op::Delete { .. } | Op::Remove { .. } | Op::Count { .. }, ReturnCode::Nf)
+        | (Op::Append { .. } | Op::Prepend { .. } | Op::Store { when: When::Present, .. }, ReturnCode::Ns) => {
             Ok(Reply::Missing)
         }
         (Op::Store { .. }, ReturnCode::Ns | ReturnCode::Ex) | (Op::Delete { .. }, ReturnCode::Ex) => Ok(Reply::Exists),
@@ -197,6 +237,10 @@ mod tests {
     const GET: Op<'_> = Op::Get { key: KEY, body: true, touch: None };
     const PEEK: Op<'_> = Op::Get { key: KEY, body: false, touch: None };
     const APPEND: Op<'_> = Op::Append { key: KEY, bytes: b"tail", after: None };
+    const PREPEND: Op<'_> = Op::Prepend { key: KEY, bytes: b"head" };
+    const INCREMENT: Op<'_> = Op::Count { key: KEY, by: 3, down: false };
+    const DECREMENT: Op<'_> = Op::Count { key: KEY, by: 3, down: true };
+    const REMOVE: Op<'_> = Op::Remove { key: KEY };
     const DELETE: Op<'_> = Op::Delete { key: KEY, version: Version::of(7) };
 
     fn store(when: When) -> Op<'static> {
@@ -215,10 +259,15 @@ mod tests {
             (store(When::Missing), "ms ns:k 4 ME c F1 T60 O5\r\nbody\r\n"),
             (store(When::Version(Version::of(7))), "ms ns:k 4 c F1 T60 C7 O5\r\nbody\r\n"),
             (APPEND, "ms ns:k 4 MA c O5\r\ntail\r\n"),
+            (store(When::Present), "ms ns:k 4 MR c F1 T60 O5\r\nbody\r\n"),
+            (PREPEND, "ms ns:k 4 MP c O5\r\nhead\r\n"),
+            (INCREMENT, "ma ns:k v D3 O5\r\n"),
+            (DECREMENT, "ma ns:k MD v D3 O5\r\n"),
             (DELETE, "md ns:k C7 O5\r\n"),
+            (REMOVE, "md ns:k O5\r\n"),
         ] {
             let mut request = Vec::new();
-            encode(&op, b"ns:k", 5, &mut request).unwrap();
+            encode(&op, b"ns:", 5, &mut request).unwrap();
             assert_eq!(String::from_utf8(request).unwrap(), expected);
         }
     }
@@ -243,6 +292,12 @@ mod tests {
             (put, "NF c0 O5", Reply::Missing),
             (APPEND, "HD c8 O5", Reply::Stored(Version::of(8))),
             (APPEND, "NS c0 O5", Reply::Missing),
+            (store(When::Present), "NS c0 O5", Reply::Missing),
+            (PREPEND, "HD c8 O5", Reply::Stored(Version::of(8))),
+            (PREPEND, "NS c0 O5", Reply::Missing),
+            (INCREMENT, "NF O5", Reply::Missing),
+            (REMOVE, "HD O5", Reply::Deleted),
+            (REMOVE, "NF O5", Reply::Missing),
             (DELETE, "HD O5", Reply::Deleted),
             (DELETE, "NF O5", Reply::Missing),
             (DELETE, "EX O5", Reply::Exists),
@@ -273,9 +328,22 @@ mod tests {
             (APPEND, "EX c8 O5"),
             (DELETE, "NF"),
             (DELETE, "MN"),
+            (REMOVE, "EX O5"),
+            (INCREMENT, "HD O5"),
+            (PREPEND, "EX c8 O5"),
         ] {
             let fault = decode(&op, 5, line.as_bytes(), None).unwrap_err();
             assert!(matches!(fault, Fault::OutOfStep(_)), "{line}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_a_number() {
+        let count = |value: &[u8]| decode(&INCREMENT, 5, b"VA 2 O5", Some(value.to_vec()));
+        assert_eq!(count(b"12").unwrap(), Reply::Counted(12));
+        assert_eq!(count(b"18446744073709551615").unwrap(), Reply::Counted(u64::MAX));
+        for value in [&b""[..], b"x", b"-1", b"18446744073709551616", b"\xff"] {
+            assert!(matches!(count(value), Err(Fault::OutOfStep(_))), "{value:?}");
         }
     }
 

@@ -1,8 +1,9 @@
-//! The commands that tell about a server, which have no meta form: `stats` and `version`.
+//! The commands that are about a whole server, and have no meta form: `stats`, `version` and `flush_all`.
 //!
 //! ```text
 //! stats items  ->  STAT items:1:number 3 | … | END
 //! version      ->  VERSION 1.6.18
+//! flush_all 0  ->  OK
 //! ```
 //!
 //! What is answered is another program's text: it comes out printable, and bounded in length.
@@ -48,6 +49,21 @@ impl Connection {
         match line.strip_prefix(b"VERSION ") {
             Some(version) => Ok(text(version)),
             None => Err(refusal(line)),
+        }
+    }
+
+    /// Has the server forget all that it has, after a number of seconds.
+    pub(in crate::memcached) fn flush(
+        &mut self,
+        delay: u32,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
+        self.send(format!("flush_all {delay}\r\n").as_bytes(), deadline, wait)?;
+        let line = self.line(deadline, wait)?;
+        match &self.buffer[line] {
+            b"OK" => Ok(()),
+            line => Err(refusal(line)),
         }
     }
 

@@ -1,0 +1,152 @@
+//! The arguments of `new`: those of Cache::Memcached and Cache::Memcached::Fast that mean something here.
+
+use std::ffi::CStr;
+
+use session::Config;
+
+use crate::args::{Argument, expect_plain, unknown};
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::hash::Hash;
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+
+/// What to do when a server fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnError {
+    Warn,
+    Die,
+    Quiet,
+}
+
+/// The arguments, checked. `servers`, `namespace` and `classes` stay with the object, too.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) config: Config,
+    pub(super) readonly: bool,
+    /// Strings of characters come back as such.
+    pub(super) utf8: bool,
+    pub(super) on_error: OnError,
+}
+
+/// What is known, for the hint about what is not.
+const KNOWN: [&str; 11] = [
+    "servers",
+    "namespace",
+    "no_rehash",
+    "compress_threshold",
+    "connect_timeout",
+    "select_timeout",
+    "io_timeout",
+    "readonly",
+    "utf8",
+    "classes",
+    "on_error",
+];
+
+/// What the two clients take and what has no use here: nothing that is stored depends on it.
+const WITHOUT_EFFECT: [&str; 13] = [
+    "debug",
+    "pref_ip",
+    "stat_callback",
+    "parser_class",
+    "nowait",
+    "close_on_error",
+    "compress_ratio",
+    "compress_algo",
+    "compress_methods",
+    "max_failures",
+    "failure_timeout",
+    "max_size",
+    "check_args",
+];
+
+/// What would put other bytes, or put them elsewhere, than this client does.
+const REFUSED: [&str; 2] = ["ketama_points", "hash_namespace"];
+
+/// Whether these are the subs that do what is done here anyway; undef is.
+fn are_storables(perl: Perl, value: Scalar) -> bool {
+    let Some(pair) = value.array() else {
+        return !value.is_defined();
+    };
+    let code = |index| pair.get(index).and_then(Scalar::code);
+    let is = |index, names: &[&'static CStr]| {
+        code(index).is_some_and(|sub| names.iter().any(|name| perl.sub(name) == Some(sub)))
+    };
+    is(0, &[c"Storable::nfreeze", c"Storable::freeze"]) && is(1, &[c"Storable::thaw"])
+}
+
+impl Options {
+    pub(super) fn read(perl: Perl, args: Hash, warnings: &mut Vec<String>) -> Result<Options> {
+        let args = expect_plain(args)?;
+        let servers = match args.get(perl, "servers") {
+            Some(value) => Argument { perl, name: "servers", value }.target()?,
+            None => None,
+        };
+        let mut options = Options {
+            config: servers.map_or_else(Config::default, Config::of),
+            readonly: false,
+            utf8: false,
+            on_error: OnError::Warn,
+        };
+        // SAFETY: the hash is not tied, and nothing below changes it.
+        for entry in unsafe { args.entries() } {
+            // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
+            let (name, value) = (entry.text(), unsafe { Scalar::from_raw(entry.value()) });
+            options.take(&Argument { perl, name: &name, value }, warnings)?;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, argument: &Argument<'_>, warnings: &mut Vec<String>) -> Result<()> {
+        match argument.name {
+            // Read beforehand, and by the object.
+            "servers" | "classes" => {}
+            "namespace" => {
+                let namespace = argument.text("a string")?;
+                self.config.namespace = match namespace {
+                    Some(text) => text.to_bytes(argument.perl)?,
+                    None => Vec::new(),
+                };
+            }
+            "no_rehash" => self.config.no_rehash = argument.truth()?,
+            "compress_threshold" => self.config.compress_threshold = argument.threshold()?,
+            "connect_timeout" => argument.duration(&mut self.config.connect_timeout)?,
+            "select_timeout" | "io_timeout" => argument.duration(&mut self.config.io_timeout)?,
+            "readonly" => self.readonly = argument.truth()?,
+            "utf8" => self.utf8 = argument.truth()?,
+            "on_error" => {
+                const CHOICES: [(&str, OnError); 3] =
+                    [("warn", OnError::Warn), ("die", OnError::Die), ("quiet", OnError::Quiet)];
+                argument.choose(&mut self.on_error, &CHOICES)?;
+            }
+            // Cache::Memcached::Fast puts them into the hash that it is given.
+            "serialize_methods" if are_storables(argument.perl, argument.value) => {}
+            "serialize_methods" => {
+                return Err(Error::text(
+                    "argument serialize_methods: takes [ \\&Storable::nfreeze, \\&Storable::thaw ] only",
+                ));
+            }
+            name if REFUSED.contains(&name) => {
+                if argument.truth()? {
+                    return Err(Error::text(format!("argument {name}: not in this client")));
+                }
+            }
+            name if WITHOUT_EFFECT.contains(&name) => {}
+            name => warnings.push(unknown(name, &KNOWN)),
+        }
+        Ok(())
+    }
+
+    /// Changes one of them, as the methods `set_NAME` do.
+    pub(super) fn change(&mut self, name: &str, value: Scalar, call: &mut Call<'_>) -> Result<()> {
+        let argument = Argument { perl: call.perl, name, value };
+        match name {
+            "servers" => {
+                self.config.servers = argument.target()?.unwrap_or_default();
+                Ok(())
+            }
+            _ => self.take(&argument, &mut call.warnings),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The two commands that nearly all traffic is, written and read without anything in between.
+//!
+//! They are, byte for byte, what [`wire`](super::wire) has `memcache::exp` make of them, which a test compares; that takes
+//! a dozen small pieces of memory for each command, and as many for each answer, and costs a client more than the rest of
+//! its work. Whatever is not plain (an unusual key, an answer that is not the usual one) is left to `wire`, which knows
+//! what is wrong with it.
+
+use crate::backend::{Item, Op, Reply, Version, When};
+use crate::expiry::Expiry;
+use crate::id::MAX_KEY;
+
+/// Appends the command of an operation, and says whether it is one of the two.
+pub(super) fn encode(op: &Op<'_>, namespace: &[u8], token: u32, request: &mut Vec<u8>) -> bool {
+    let (home, suffix) = op.key().parts();
+    let parts = [namespace, home, suffix];
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    if length == 0 || length > MAX_KEY || !parts.iter().all(|part| part.iter().all(u8::is_ascii_graphic)) {
+        return false;
+    }
+    match *op {
+        Op::Get { body, touch, .. } => {
+            request.extend_from_slice(b"mg ");
+            parts.iter().for_each(|part| request.extend_from_slice(part));
+            request.extend_from_slice(if body { b" v f c t" } else { b" f c" });
+            if let Some(expiry) = touch {
+                number(request, b" T", u64::from(expiry.to_wire()));
+            }
+            number(request, b" O", u64::from(token));
+            request.extend_from_slice(b"\r\n");
+        }
+        Op::Store { value, flags, expiry, when, .. } => {
+            request.reserve(length + value.len() + ROOM);
+            request.extend_from_slice(b"ms ");
+            parts.iter().for_each(|part| request.extend_from_slice(part));
+            number(request, b" ", value.len() as u64);
+            match when {
+                When::Missing => request.extend_from_slice(b" ME"),
+                When::Present => request.extend_from_slice(b" MR"),
+                When::Always | When::Version(_) => {}
+            }
+            request.extend_from_slice(b" c");
+            number(request, b" F", u64::from(flags));
+            number(request, b" T", u64::from(expiry.to_wire()));
+            if let When::Version(version) = when {
+                number(request, b" C", version.number);
+            }
+            number(request, b" O", u64::from(token));
+            request.extend_from_slice(b"\r\n");
+            request.extend_from_slice(value);
+            request.extend_from_slice(b"\r\n");
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What a command takes besides key and value, at most.
+const ROOM: usize = 100;
+
+fn number(request: &mut Vec<u8>, before: &[u8], number: u64) {
+    /// As many digits as the largest has.
+    const DIGITS: usize = 20;
+    let (mut digits, mut at, mut rest) = ([0; DIGITS], DIGITS, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    request.extend_from_slice(before);
+    request.extend_from_slice(&digits[at..]);
+}
+
+/// Reads the usual answer to one of the two; `None` for any other. The value is taken only with the answer.
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: &mut Option<Vec<u8>>) -> Option<Reply> {
+    let (code, rest) = line.split_first_chunk::<2>()?;
+    let rest = match (op, code, &value) {
+        (Op::Store { .. }, b"HD", None) | (Op::Get { body: false, .. }, b"HD", None) => rest,
+        // Behind the length, which led to the value.
+        (Op::Get { body: true, .. }, b"VA", Some(_)) => {
+            let length = rest.strip_prefix(b" ")?;
+            &length[length.iter().position(|byte| !byte.is_ascii_digit())?..]
+        }
+        _ => return None,
+    };
+    let marks = Marks::read(rest)?;
+    if marks.token? != u64::from(token) {
+        return None;
+    }
+    let version = Version::of(marks.version?);
+    if matches!(op, Op::Store { .. }) {
+        return Some(Reply::Stored(version));
+    }
+    let flags = u32::try_from(marks.flags?).ok()?;
+    let value = value.take().unwrap_or_default();
+    Some(Reply::Item(Item { value, flags, version, expiry: marks.expiry }))
+}
+
+/// What an answer says with single letters.
+struct Marks {
+    flags: Option<u64>,
+    version: Option<u64>,
+    token: Option<u64>,
+    expiry: Expiry,
+}
+
+impl Marks {
+    /// Each mark is a blank, a letter and a number; `None` where one is not, or comes twice.
+    fn read(mut rest: &[u8]) -> Option<Marks> {
+        let mut marks = Marks { flags: None, version: None, token: None, expiry: Expiry::NEVER };
+        let mut has_expiry = false;
+        while let [b' ', letter, text @ ..] = rest {
+            let end = text.iter().position(|&byte| byte == b' ').unwrap_or(text.len());
+            let (text, behind) = text.split_at(end);
+            let slot = match letter {
+                b'f' => &mut marks.flags,
+                b'c' => &mut marks.version,
+                b'O' => &mut marks.token,
+                b't' => {
+                    // -1 is for ever.
+                    if text != b"-1" {
+                        marks.expiry = Expiry::left(decimal(text)?);
+                    }
+                    if std::mem::replace(&mut has_expiry, true) {
+                        return None;
+                    }
+                    rest = behind;
+                    continue;
+                }
+                _ => return None,
+            };
+            if slot.replace(decimal(text)?).is_some() {
+                return None;
+            }
+            rest = behind;
+        }
+        rest.is_empty().then_some(marks)
+    }
+}
+
+/// A number that fits, without a sign or zeros before it.
+fn decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text[0] == b'0' && text.len() > 1 {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::ItemKey;
+    use crate::memcached::wire;
+
+    fn operations<'a>(key: &'a [u8], value: &'a [u8]) -> Vec<Op<'a>> {
+        let mut operations = Vec::new();
+        for key in [ItemKey::of(key), ItemKey::beside(key, ".lock"), ItemKey::at(7, key)] {
+            for body in [true, false] {
+                for touch in [None, Some(Expiry::NEVER), Some(Expiry::seconds(Some(60)))] {
+                    operations.push(Op::Get { key, body, touch });
+                }
+            }
+            for when in [When::Always, When::Missing, When::Present, When::Version(Version::of(u64::MAX))] {
+                for (flags, seconds) in [(0, 0), (1, 2_592_000), (u32::MAX, 31_536_000)] {
+                    let expiry = Expiry::seconds(Some(seconds));
+                    operations.push(Op::Store { key, value, flags, expiry, when });
+                }
+            }
+        }
+        operations
+    }
+
+    #[test]
+    fn commands_are_those_of_the_protocol_layer() {
+        for key in [&b"k"[..], b"sessions:0123456789abcdef", &[b'x'; 245]] {
+            for value in [&b""[..], b"body", b"two\r\nlines", &[0xff; 5000]] {
+                for op in operations(key, value) {
+                    for (namespace, token) in [(&b""[..], 1), (b"ns:", u32::MAX)] {
+                        let (mut plain, mut made) = (Vec::new(), Vec::new());
+                        let whole = op.key().after(namespace);
+                        let encoded = wire::encode_any(&op, &whole, token, &mut made);
+                        if encode(&op, namespace, token, &mut plain) {
+                            encoded.unwrap();
+                            assert_eq!(plain.escape_ascii().to_string(), made.escape_ascii().to_string());
+                        } else {
+                            assert!(encoded.is_err() && whole.len() > MAX_KEY, "{op:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unusual_key_is_left_alone() {
+        for key in [&b""[..], b"two words", b"line\n", b"\xc3\xa9", b"\x7f", &[b'x'; 251]] {
+            let mut request = Vec::new();
+            let op = Op::Get { key: ItemKey::of(key), body: true, touch: None };
+            assert!(!encode(&op, b"", 1, &mut request) && request.is_empty(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn answers_are_read_as_the_protocol_layer_reads_them() {
+        let lines = [
+            "HD c8 O5",
+            "HD O5 c8",
+            "HD c8",
+            "HD O5",
+            "HD c8 O6",
+            "HD c8 c8 O5",
+            "HD c8 O5 x",
+            "HD c8 O5 ",
+            "HD  c8 O5",
+            "HD c8 O05",
+            "HD c+8 O5",
+            "HD c18446744073709551615 O5",
+            "HD c18446744073709551616 O5",
+            "HD f1 c7 O5",
+            "VA 4 f1 c7 O5",
+            "VA 4 f1 c7 t-1 O5",
+            "VA 4 f1 c7 t60 O5",
+            "VA 4 f1 c7 t0 O5",
+            "VA 4 f4294967296 c7 O5",
+            "VA 4 f1 c7 t-2 O5",
+            "VA 4 c7 O5",
+            "VA 4 f1 O5",
+            "VA 4 O5",
+            "VA 4f1 c7 O5",
+            "EN",
+            "EN O5",
+            "NS c0 O5",
+            "EX c0 O5",
+            "NF c0 O5",
+            "",
+            "H",
+            "HD",
+            "VA",
+            "VA 4",
+            "SERVER_ERROR out of memory",
+            "HD c O5",
+            "HD c8 O",
+        ];
+        let key = ItemKey::of(b"k");
+        let store = Op::Store { key, value: b"", flags: 0, expiry: Expiry::NEVER, when: When::Always };
+        let get = |body| Op::Get { key, body, touch: None };
+        let (mut plain, mut left) = (0, 0);
+        for op in [store, get(true), get(false)] {
+            for line in lines {
+                let value = || line.starts_with("VA").then(|| b"body".to_vec());
+                let mut taken = value();
+                match decode(&op, 5, line.as_bytes(), &mut taken) {
+                    Some(reply) => {
+                        plain += 1;
+                        let read = wire::decode_any(&op, 5, line.as_bytes(), value());
+                        assert_eq!(reply, read.unwrap_or_else(|fault| panic!("{line}: {fault}")), "{line}");
+                    }
+                    None => {
+                        left += 1;
+                        assert_eq!(taken, value(), "{line}");
+                    }
+                }
+            }
+        }
+        assert!(plain >= 9 && left >= 60, "{plain} {left}");
+    }
+}

@@ -8,9 +8,10 @@
 //! be repeated: an error of the whole batch means that nothing of it was carried out; an error of
 //! one operation may, where it [`is_broken_off`](crate::Error::is_broken_off), mean that it was.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expiry::Expiry;
 use crate::wait::Wait;
 
@@ -163,11 +164,44 @@ pub(crate) struct Item {
     pub(crate) expiry: Expiry,
 }
 
+/// An item as a scan passes over it. Its parts are gone with the next one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// Without the namespace.
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) flags: u32,
+    pub(crate) version: Version,
+    pub(crate) expiry: Expiry,
+}
+
+/// What a scan came by beside the items.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// Items that were listed, and were not there any more.
+    pub(crate) gone: u64,
+    /// Items that are not where their keys belong.
+    pub(crate) misplaced: u64,
+    /// The servers that could not be reached.
+    pub(crate) unreachable: Vec<Error>,
+    /// The servers that may have left out some of their items.
+    pub(crate) approximate: Vec<String>,
+}
+
 /// A place that keeps items.
 pub(crate) trait Backend {
     /// Carries out the operations, in their order where they are for one key, in one round trip.
     /// The replies are in the operations' order.
     fn exchange(&mut self, ops: &[Op<'_>], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>>;
+
+    /// Gives all items of the namespace to `each`, until that breaks, in any order. Servers that can't be reached are left
+    /// out where others can be and `reachable_only` says so.
+    fn scan(
+        &mut self,
+        reachable_only: bool,
+        each: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+        wait: &mut dyn Wait,
+    ) -> Result<Passed>;
 
     /// From here on, an exchange takes no longer than this, whatever the configuration allows; `None`
     /// ends that.

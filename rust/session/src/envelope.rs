@@ -117,16 +117,27 @@ pub(crate) fn open(value: Vec<u8>, flags: u32) -> Result<Opened, SessionFault> {
     if flags & TOMBSTONE != 0 {
         return Ok(Opened::Tombstone);
     }
-    let encoding = match flags {
-        flags if flags & STORABLE != 0 => Encoding::Storable,
-        flags if flags & OPAQUE != 0 => Encoding::Opaque,
-        _ => return Ok(Opened::Other),
+    if !is_session(flags) {
+        return Ok(Opened::Other);
+    }
+    let inflated = match body(&value, flags)? {
+        Cow::Owned(inflated) => Some(inflated),
+        Cow::Borrowed(_) => None,
     };
+    Ok(Opened::Session { body: inflated.unwrap_or(value), encoding: encoding(flags) })
+}
+
+/// The serialized session in the item of one.
+pub(crate) fn body(value: &[u8], flags: u32) -> Result<Cow<'_, [u8]>, SessionFault> {
     if flags & SEALED != 0 {
         return Err(SessionFault::Sealed);
     }
-    let body = if flags & GZIP == 0 { value } else { inflate(&value, MAX_INFLATED)? };
-    Ok(Opened::Session { body, encoding })
+    Ok(if flags & GZIP == 0 { Cow::Borrowed(value) } else { Cow::Owned(inflate(value, MAX_INFLATED)?) })
+}
+
+/// In what words the session in an item is.
+pub(crate) fn encoding(flags: u32) -> Encoding {
+    if flags & STORABLE != 0 { Encoding::Storable } else { Encoding::Opaque }
 }
 
 fn deflate(body: &[u8]) -> Option<Vec<u8>> {

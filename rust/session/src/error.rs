@@ -62,6 +62,14 @@ pub(crate) enum Kind {
     Exists,
     #[error("interrupted by a signal")]
     Interrupted,
+    #[error("the listing belongs to the process that this one was forked from")]
+    Forked,
+    #[error("a listing can't keep its keys in {}: {error}", dir.display())]
+    Spill {
+        dir: PathBuf,
+        #[source]
+        error: io::Error,
+    },
     #[error("no random bytes from the system: {0}")]
     Random(getrandom::Error),
 }
@@ -87,6 +95,12 @@ pub(crate) enum Fault {
     NoMeta,
     #[error("answered out of step: {0}")]
     OutOfStep(String),
+    #[error("lists its items to somebody else; no turn within {0:?}")]
+    Busy(Duration),
+    #[error("is being listed by this process; one listing can't begin inside another")]
+    Nested,
+    #[error("can't list its items: {0}")]
+    NoDump(String),
     #[error("{0}")]
     Unsendable(String),
     #[error("interrupted by a signal")]
@@ -229,7 +243,9 @@ impl Error {
     /// Nothing is wrong with the request: the same may succeed later.
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
-            Kind::Server { fault, .. } => !matches!(fault, Fault::NoMeta | Fault::Unsendable(_)),
+            Kind::Server { fault, .. } => {
+                !matches!(fault, Fault::NoMeta | Fault::Nested | Fault::NoDump(_) | Fault::Unsendable(_))
+            }
             Kind::Session { fault, .. } => matches!(fault, SessionFault::Contended(_) | SessionFault::Locked(_)),
             Kind::Interrupted => true,
             _ => false,
@@ -254,7 +270,7 @@ impl Error {
 
     /// A server did not answer, or did not accept a connection, in its time.
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, Kind::Server { fault: Fault::Timeout(_) | Fault::ConnectTimeout(_), .. })
+        matches!(*self.0, Kind::Server { fault: Fault::Timeout(_) | Fault::ConnectTimeout(_) | Fault::Busy(_), .. })
     }
 
     /// A server could not be reached, broke off, or did not do what was asked.

@@ -92,6 +92,11 @@ impl Id {
     }
 }
 
+/// The part of a key that says where its item is: that of the session beside which it lies, if it is a lock's.
+pub(crate) fn home_of(key: &[u8]) -> &[u8] {
+    key.strip_suffix(LOCK.as_bytes()).filter(|home| !home.is_empty()).unwrap_or(key)
+}
+
 /// Whether memcached takes all of these bytes in a key.
 pub(crate) fn is_key(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte > b' ' && byte != 0x7f)

@@ -10,6 +10,7 @@
 //! - [`Store`]: load, insert, save, delete, touch, move; what [`Body`] goes in, what [`Loaded`],
 //!   [`Saved`] and [`Moved`] come out
 //! - [`Client`]: items of any kind, without a session's rules
+//! - [`Store::scan`]: all sessions, one after the other, each as a [`Listed`]
 //! - `merge`: two requests changed one session; `local`: a copy nearby
 //! - [`Lock`]: one request at a time, which the store's methods ending in `locked` work under
 //! - `envelope`: client flags, compression, tombstones; [`Principal`]: from a user to their session
@@ -33,6 +34,7 @@ mod error;
 mod expiry;
 mod id;
 mod inspect;
+mod listing;
 mod local;
 mod lock;
 mod memcached;
@@ -54,6 +56,7 @@ pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
 pub use inspect::{Answer, Question, Topic, inspect};
+pub use listing::{Listed, Scanned};
 pub use lock::{End, Lock};
 pub use merge::KeyName;
 pub use principal::{Principal, digest};

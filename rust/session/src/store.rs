@@ -283,6 +283,41 @@ impl Store {
             _ => false,
         };
         self.servers.one(tombstone(id, When::Always), wait)?;
+        self.bury_beside(id, principal, wait).map(|()| existed)
+    }
+
+    /// Deletes a session that is still in one state.
+    pub(crate) fn bury_if(
+        &mut self,
+        id: &Id,
+        when: When,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<bool> {
+        let deleted = self.try_bury_if(id, when, principal, wait);
+        if let Ok(true) = deleted {
+            stats::count(Counter::Deletes);
+        }
+        stats::noted(deleted)
+    }
+
+    fn try_bury_if(&mut self, id: &Id, when: When, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+        id.check_fits(&self.config.namespace)?;
+        let op = tombstone(id, when);
+        let buried = match self.servers.one(op, wait) {
+            Err(error) if error.is_broken_off() => {
+                self.find_out(&op, envelope::TOMBSTONE_VALUE, envelope::TOMBSTONE_FLAGS, when, wait)?
+            }
+            reply => Put::from(reply?),
+        };
+        match buried {
+            Put::Stored(_) => self.bury_beside(id, principal, wait).map(|()| true),
+            Put::Missing | Put::Exists => Ok(false),
+        }
+    }
+
+    /// What goes with a session that was deleted: the local copy, the principal's record.
+    fn bury_beside(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<()> {
         // Neither failure is to keep the other half from being done.
         let buried = match &mut self.local {
             Some(local) => local.bury(tombstone(id, When::Always), wait),
@@ -292,7 +327,7 @@ impl Store {
             Err(error) if error.is_interrupted() => Ok(()),
             _ => self.forget_record(id, principal, wait),
         };
-        buried.and(forgotten).map(|()| existed)
+        buried.and(forgotten)
     }
 
     /// Renews the expiry of a session and of its principal's reverse record, as a save does without
@@ -482,6 +517,13 @@ impl Store {
         Ok(Loaded { body: body.bytes, encoding: body.encoding, version, origin: Origin::Servers, stored, local })
     }
 
+    /// What a principal's reverse record says.
+    pub(crate) fn record(&mut self, principal: &Principal, wait: &mut dyn Wait) -> Result<Option<Id>> {
+        let record = self.servers.get(principal.key(), None, wait)?;
+        // Under a key that looks like a digest there may be a session, whose value is no id.
+        Ok(record.filter(|record| record.flags == 0).and_then(|record| Id::parse(&record.value).ok()))
+    }
+
     /// Removes a principal's reverse record, if it names this session: another session of theirs
     /// may have it by now.
     fn forget_record(&mut self, id: &Id, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<()> {
@@ -542,6 +584,7 @@ fn noted_reading<T>(read: Result<Option<T>>) -> Result<Option<T>> {
     stats::noted(read)
 }
 
+/// What keeps a target's items.
 pub(crate) fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
     match target {
         Target::Memcached(servers) => Box::new(Memcached::new(servers, config)),

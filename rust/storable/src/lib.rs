@@ -12,6 +12,8 @@
 //! - [`Value`] holds an image in memory: to look into, compare, change and write again.
 //! - [`from_slice`] and [`to_vec`] are serde's, for Rust types.
 //!
+//! And [`Fields`] looks at the top level of a hash alone, for searching in many images.
+//!
 //! ```
 //! use storable::{Limits, Value, from_slice};
 //!
@@ -43,6 +45,7 @@ mod build;
 mod consts;
 mod cursor;
 mod error;
+mod fields;
 mod header;
 mod limits;
 mod number;
@@ -55,6 +58,7 @@ mod write;
 
 pub use build::{Build, Frozen, HashFlags, Immortal, KeyFlags, Place, RefKind, Shape};
 pub use error::{Error, Result};
+pub use fields::{Field, Fields, Plain};
 pub use header::{ByteOrder, Header, Layout};
 pub use limits::Limits;
 pub use number::number_text;

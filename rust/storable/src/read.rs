@@ -22,10 +22,12 @@ mod hook;
 mod old;
 mod prefix;
 mod rare;
+mod top;
 mod value;
 
 use self::frame::{Frame, Kind};
 use self::hook::Hook;
+pub(crate) use self::top::{Span, top};
 use crate::build::{Build, HashFlags, KeyFlags};
 use crate::consts::{MAJOR, MAX_LENGTH, flag};
 use crate::cursor::Cursor;

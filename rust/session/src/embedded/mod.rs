@@ -4,6 +4,7 @@
 //! - [`mod@environment`]: what this process has open, and `fork`
 //! - [`record`]: how an item lies in it
 //! - [`items`]: items and the index of their expiries, inside a transaction
+//! - [`scan`]: all items, a few at a time
 //!
 //! All processes of the host share a directory: readers don't wait, writers take turns. A write is
 //! durable in this sense: it survives the end, and the crash, of any process and of all of them, at
@@ -20,8 +21,10 @@ mod directory;
 mod environment;
 mod items;
 mod record;
+mod scan;
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -31,7 +34,8 @@ use heed::{MdbError, RoTxn, RwTxn};
 use self::environment::{Environment, environment};
 use self::items::{find, remove, store, sweep, used};
 use self::record::{Record, minute_of};
-use crate::backend::{Backend, Op, Reply, Version, When};
+use self::scan::Batch;
+use crate::backend::{Backend, Op, Passed, Reply, Seen, Version, When};
 use crate::config::Config;
 use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
 use crate::expiry::now;
@@ -70,6 +74,30 @@ impl Backend for Embedded {
         };
         let replies = replies.map_err(|fault| Error::embedded(&self.dir, fault))?;
         Ok(replies.into_iter().map(Ok).collect())
+    }
+
+    fn scan(
+        &mut self,
+        _reachable_only: bool,
+        each: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+        wait: &mut dyn Wait,
+    ) -> Result<Passed> {
+        let mut last: Option<Vec<u8>> = None;
+        loop {
+            wait.interrupted().map_err(|_| Kind::Interrupted)?;
+            let environment = environment(&self.environment, &self.dir, self.size)?;
+            self.environment = Arc::downgrade(&environment);
+            let batch = Batch::after(last.as_deref(), &environment, &self.namespace, now())
+                .map_err(|fault| Error::embedded(&self.dir, fault))?;
+            drop(environment);
+            if batch.give(&self.namespace, each).is_break() {
+                return Ok(Passed::default());
+            }
+            match batch.last() {
+                Some(key) => last = Some(key.to_vec()),
+                None => return Ok(Passed::default()),
+            }
+        }
     }
 }
 

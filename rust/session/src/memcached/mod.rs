@@ -7,6 +7,7 @@
 //! - [`connection`]: requests and answers on it, framed; `stats` and `version` among them
 //! - [`wire`]: operations as meta commands, answers as replies; [`plain`]: the usual ones, without detours
 //! - [`pool`]: what is kept between exchanges, and which servers are down
+//! - [`scan`]: all items
 //!
 //! A server that can't be connected to is passed over for 20 to 30 seconds, as in
 //! `Cache::Memcached`, and its keys go to the next server of their walk; with one server, or where
@@ -23,15 +24,17 @@
 mod connection;
 mod plain;
 mod pool;
+mod scan;
 mod socket;
 mod wire;
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use self::connection::Connection;
 use self::pool::Lent;
 use self::socket::Deadline;
-use crate::backend::{Backend, ItemKey, Op, Reply};
+use crate::backend::{Backend, ItemKey, Op, Passed, Reply, Seen};
 use crate::config::Config;
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::inspect::{Answer, Question};
@@ -50,6 +53,7 @@ pub(crate) struct Memcached {
     no_rehash: bool,
     connect_timeout: Duration,
     io_timeout: Duration,
+    lock_timeout: Duration,
     /// What an exchange may take at most for the time being.
     longest: Option<Duration>,
 }
@@ -124,6 +128,15 @@ impl Backend for Memcached {
         Ok(replies.into_iter().map(|reply| reply.expect("every operation is in one group")).collect())
     }
 
+    fn scan(
+        &mut self,
+        reachable_only: bool,
+        each: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+        wait: &mut dyn Wait,
+    ) -> Result<Passed> {
+        self.scan_servers(reachable_only, each, wait)
+    }
+
     fn hurry(&mut self, longest: Option<Duration>) {
         self.longest = longest;
     }
@@ -142,6 +155,7 @@ impl Memcached {
             no_rehash: config.no_rehash,
             connect_timeout: config.connect_timeout,
             io_timeout: config.io_timeout,
+            lock_timeout: config.lock_timeout,
             longest: None,
         }
     }

@@ -129,6 +129,34 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Reads what has arrived, without waiting. Returns whether there was anything.
+    pub(super) fn now(&mut self, into: &mut Vec<u8>) -> Result<bool, Fault> {
+        match recv(&self.fd, spare_capacity(into), RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => Err(Fault::Closed),
+            Ok((_, received)) => {
+                stats::add(Counter::BytesReceived, received as u64);
+                Ok(true)
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(errno) => Err(io_fault(errno)),
+        }
+    }
+}
+
+/// Waits until something has arrived on one of several sockets.
+pub(super) fn arrived(sockets: &[&Socket], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    loop {
+        let mut polled: Vec<PollFd<'_>> = sockets.iter().map(|socket| PollFd::new(&socket.fd, PollFlags::IN)).collect();
+        match poll(&mut polled, Some(&timespec(deadline.left()))) {
+            Ok(0) => return Err(Fault::Timeout(deadline.total)),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => interrupted(wait)?,
+            Err(errno) => return Err(io_fault(errno)),
+        }
+    }
+}
+
 /// Each address that the name has gets an equal share of the time that the ones before it left.
 fn connect_tcp(address: &str, deadline: Deadline, wait: &mut dyn Wait) -> Result<OwnedFd, Fault> {
     let resolved: Vec<SocketAddr> =

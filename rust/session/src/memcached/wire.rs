@@ -164,6 +164,66 @@ pub(super) fn decode_any(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec
     }
 }
 
+/// Appends the command of a look at an item that is no use of it.
+pub(super) fn encode_look(key: &[u8], token: u32, request: &mut Vec<u8>) {
+    request.extend_from_slice(b"mg ");
+    request.extend_from_slice(key);
+    request.extend_from_slice(b" v f c t u O");
+    request.extend_from_slice(token.to_string().as_bytes());
+    request.extend_from_slice(b"\r\n");
+}
+
+/// What the first line of an answer to a look says of the item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// How many bytes of value follow, and a line end.
+    pub(super) length: usize,
+    pub(super) flags: u32,
+    pub(super) version: Version,
+    pub(super) expiry: Expiry,
+}
+
+/// Reads the first line of the answer to a look; `None` where there is no item. Does the same as [`decode`], for a
+/// million answers in a row.
+pub(super) fn decode_look(line: &[u8], token: u32) -> Result<Option<Found>, Fault> {
+    let told = || out_of_step(line);
+    let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    let code = words.next().ok_or_else(told)?;
+    if code != b"VA" && code != b"EN" {
+        // Error lines are the library's to tell apart.
+        return match MetaResponse::parse_header(line).and_then(parse_meta_result) {
+            Err(error) => Err(fault(error)),
+            Ok(_) => Err(told()),
+        };
+    }
+    let length = if code == b"VA" { value_length(line)? } else { None };
+    let mut words = words.skip(usize::from(length.is_some()));
+    let (mut repeated, mut flags, mut version, mut expiry) = (None, None, None, Expiry::NEVER);
+    for word in &mut words {
+        let (kind, number) = word.split_first().ok_or_else(told)?;
+        match kind {
+            b'O' => repeated = Some(decimal(number).ok_or_else(told)?),
+            b'f' => flags = decimal(number).and_then(|flags| u32::try_from(flags).ok()),
+            b'c' => version = decimal(number),
+            // -1 is for ever.
+            b't' => expiry = decimal(number).map_or(Expiry::NEVER, Expiry::left),
+            _ => {}
+        }
+    }
+    if repeated != Some(u64::from(token)) && !(repeated.is_none() && length.is_none()) {
+        return Err(told());
+    }
+    let Some(length) = length else {
+        return Ok(None);
+    };
+    let (flags, version) = (flags.ok_or_else(told)?, Version(version.ok_or_else(told)?));
+    Ok(Some(Found { length, flags, version, expiry }))
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?.parse().ok()
+}
+
 /// The command that shows whether a server speaks meta commands at all.
 pub(super) fn encode_probe(request: &mut Vec<u8>) -> Result<(), Fault> {
     build_noop().encode_into(request).map_err(|error| Fault::Unsendable(error.to_string()))
@@ -305,6 +365,46 @@ mod tests {
             let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec());
             assert_eq!(decode(&op, 5, line.as_bytes(), value).unwrap(), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn looks() {
+        let mut request = Vec::new();
+        encode_look(b"ns:k", 5, &mut request);
+        assert_eq!(request, b"mg ns:k v f c t u O5\r\n");
+        let found = |length, expiry| Some(Found { length, flags: 1, version: Version(7), expiry });
+        for (line, expected) in [
+            ("VA 4 f1 c7 t-1 O5", found(4, Expiry::NEVER)),
+            ("VA 0 O5 f1 c7 t60 W Z", found(0, Expiry::fixed(60))),
+            ("VA 4 f1 c7 t0 O5 ", found(4, Expiry::fixed(1))),
+            ("EN", None),
+            ("EN O5", None),
+        ] {
+            assert_eq!(decode_look(line.as_bytes(), 5).unwrap(), expected, "{line}");
+            // As the library reads it.
+            let line = line.trim_end();
+            let value = value_length(line.as_bytes()).unwrap().map(|length| vec![b'x'; length]);
+            let decoded = decode(&GET, 5, line.as_bytes(), value).unwrap().into_item();
+            let same = |found: Found, item: &Item| {
+                found.length == item.value.len() && found.version == item.version && found.expiry == item.expiry
+            };
+            assert!(decoded.as_ref().map_or(expected.is_none(), |item| same(expected.unwrap(), item)), "{line}");
+        }
+        for line in [
+            "VA 4 f1 c7 O4",
+            "VA 4 f1 c7",
+            "VA x f1 c7 O5",
+            "VA 4 c7 O5",
+            "VA 4 f1 O5",
+            "EN O4",
+            "HD f1 c7 O5",
+            "",
+            "XX",
+        ] {
+            assert!(matches!(decode_look(line.as_bytes(), 5), Err(Fault::OutOfStep(_))), "{line}");
+        }
+        assert!(matches!(decode_look(b"ERROR", 5), Err(Fault::NoMeta)));
+        assert!(matches!(decode_look(b"SERVER_ERROR out of memory", 5), Err(Fault::Words(_))));
     }
 
     #[test]

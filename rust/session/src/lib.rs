@@ -56,7 +56,7 @@ pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};
 pub use id::{Id, MAX_KEY};
 pub use inspect::{Answer, Question, Topic, inspect};
-pub use listing::{Listed, Scanned};
+pub use listing::{Listed, Scanned, State};
 pub use lock::{End, Lock};
 pub use merge::KeyName;
 pub use principal::{Principal, digest};

@@ -28,7 +28,7 @@ use std::ops::ControlFlow;
 
 use rustix::process::getpid;
 
-use crate::backend::{Seen, Version, When};
+use crate::backend::{Seen, Version};
 use crate::envelope::{self, Encoding};
 use crate::error::{Error, Kind, Result};
 use crate::id::Id;
@@ -41,20 +41,42 @@ use crate::wait::Wait;
 pub struct Listed<'a> {
     /// Its id.
     pub id: &'a Id,
-    /// Which state of it this is; see [`Store::delete_unchanged`].
-    pub version: Version,
     /// In how many seconds it expires; `None`: never.
     pub expiry: Option<u64>,
     /// The item's value: the serialized session, maybe compressed.
     pub value: &'a [u8],
     /// The item's client flags, which say so.
     pub flags: u32,
+    version: Version,
+}
+
+/// Which state of a session was seen; see [`Store::delete_unchanged`].
+///
+/// It is good on any connection and for any time: beside the item's version, which a server counts from the beginning
+/// again when it is restarted, it holds a checksum of what was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    version: u64,
+    flags: u32,
+    length: usize,
+    checksum: u32,
+}
+
+impl State {
+    pub(crate) fn of(version: Version, value: &[u8], flags: u32) -> State {
+        State { version: version.number, flags, length: value.len(), checksum: crc32fast::hash(value) }
+    }
 }
 
 impl<'a> Listed<'a> {
     /// The serialized session. Fails with an error that names the session where it is damaged, or encrypted.
     pub fn body(&self) -> Result<Cow<'a, [u8]>> {
         envelope::body(self.value, self.flags).map_err(|fault| Error::session(self.id, fault))
+    }
+
+    /// Which state of the session this is.
+    pub fn state(&self) -> State {
+        State::of(self.version, self.value, self.flags)
     }
 
     /// By what it was serialized.
@@ -163,16 +185,16 @@ impl Store {
         Ok(scanned)
     }
 
-    /// Deletes a session as [`delete`](Store::delete) does, if it is still in this state. Returns whether it was; one
-    /// that was saved, deleted, or that expired since then is left alone.
+    /// Deletes a session as [`delete`](Store::delete) does, if it is still in the state that a scan saw. Returns whether it
+    /// was; one that was saved, deleted, or that expired since then is left alone.
     pub fn delete_unchanged(
         &mut self,
         id: &Id,
-        version: Version,
+        state: &State,
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        self.bury_if(id, When::Version(version), principal, wait)
+        self.bury_if(id, state, principal, wait)
     }
 
     /// The session that a principal's reverse record names: the one of theirs that was saved last. `None` where there is no

@@ -38,6 +38,7 @@ use crate::envelope::{self, Encoding, Opened};
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
+use crate::listing::State;
 use crate::local::{Found, Local};
 use crate::memcached::Memcached;
 use crate::merge;
@@ -290,29 +291,43 @@ impl Store {
     pub(crate) fn bury_if(
         &mut self,
         id: &Id,
-        when: When,
+        state: &State,
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        let deleted = self.try_bury_if(id, when, principal, wait);
+        let deleted = self.try_bury_if(id, state, principal, wait);
         if let Ok(true) = deleted {
             stats::count(Counter::Deletes);
         }
         stats::noted(deleted)
     }
 
-    fn try_bury_if(&mut self, id: &Id, when: When, principal: Option<&Principal>, wait: &mut dyn Wait) -> Result<bool> {
+    fn try_bury_if(
+        &mut self,
+        id: &Id,
+        state: &State,
+        principal: Option<&Principal>,
+        wait: &mut dyn Wait,
+    ) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
-        let op = tombstone(id, when);
-        let buried = match self.servers.one(op, wait) {
-            Err(error) if error.is_broken_off() => {
-                self.find_out(&op, envelope::TOMBSTONE_VALUE, envelope::TOMBSTONE_FLAGS, when, wait)?
+        let (value, flags) = (envelope::TOMBSTONE_VALUE, envelope::TOMBSTONE_FLAGS);
+        let mut tries = Tries::new(self.config.io_timeout);
+        loop {
+            let version = match self.servers.get(id.key(), None, wait)? {
+                Some(item) if State::of(item.version, &item.value, item.flags) == *state => item.version,
+                _ => return Ok(false),
+            };
+            let when = When::Version(version);
+            let buried = match self.servers.one(tombstone(id, when), wait) {
+                Err(error) if error.is_broken_off() => self.find_out(id, value, flags, TOMBSTONE, when, error, wait)?,
+                reply => Put::from(reply?),
+            };
+            match buried {
+                Put::Stored(_) => return self.bury_beside(id, principal, wait).map(|()| true),
+                Put::Missing | Put::Exists => return Ok(false),
+                Put::Cut(error) => tries.cut(error)?,
             }
-            reply => Put::from(reply?),
-        };
-        match buried {
-            Put::Stored(_) => self.bury_beside(id, principal, wait).map(|()| true),
-            Put::Missing | Put::Exists => Ok(false),
+            tries.again(id, wait)?;
         }
     }
 

@@ -272,7 +272,7 @@ fn other_stores_can_be_used_meanwhile_and_only_what_is_unchanged_is_deleted() {
                     let base = loaded(&mut other, listed.id);
                     save(&mut other, listed.id, &base, "n=changed");
                 }
-                match other.delete_unchanged(listed.id, listed.version, None, &mut NoWait)? {
+                match other.delete_unchanged(listed.id, &listed.state(), None, &mut NoWait)? {
                     true => deleted += 1,
                     false => kept += 1,
                 }
@@ -297,12 +297,20 @@ fn deleting_what_has_gone_is_no_error_and_takes_the_record_along() {
         let mut store = Store::open(config).unwrap();
         let (id, uid) = (new_id(), Principal::of(b"dwho"));
         assert_eq!(store.id_for_principal(&uid, &mut NoWait).unwrap(), None);
-        let base = store.insert(&id, body("uid=dwho"), Some(&uid), &mut NoWait).unwrap();
+        store.insert(&id, body("uid=dwho"), Some(&uid), &mut NoWait).unwrap();
+        let mut state = None;
+        store
+            .scan(&mut NoWait, |listed| {
+                state = Some(listed.state());
+                Ok::<_, Error>(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        let state = state.unwrap();
         assert_eq!(store.id_for_principal(&uid, &mut NoWait).unwrap(), Some(id.clone()));
-        assert!(store.delete_unchanged(&id, base.version, Some(&uid), &mut NoWait).unwrap());
+        assert!(store.delete_unchanged(&id, &state, Some(&uid), &mut NoWait).unwrap());
         assert_eq!(store.id_for_principal(&uid, &mut NoWait).unwrap(), None);
-        assert!(!store.delete_unchanged(&id, base.version, Some(&uid), &mut NoWait).unwrap());
-        assert!(!store.delete_unchanged(&new_id(), base.version, None, &mut NoWait).unwrap());
+        assert!(!store.delete_unchanged(&id, &state, Some(&uid), &mut NoWait).unwrap());
+        assert!(!store.delete_unchanged(&new_id(), &state, None, &mut NoWait).unwrap());
         // A session under a key that could be a digest is no record.
         store.insert(&id_of(&uid), body("a=1"), None, &mut NoWait).unwrap();
         assert_eq!(store.id_for_principal(&uid, &mut NoWait).unwrap(), None);

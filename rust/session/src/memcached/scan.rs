@@ -156,7 +156,7 @@ impl Memcached {
             return true;
         }
         let looked_for_here = |key| {
-            let mut walk = self.placement.walk(key);
+            let mut walk = self.placement.walk(None, key);
             let first = if self.no_rehash { walk.next() } else { walk.find(|&server| up[server]) };
             first.is_some_and(|first| self.servers[first].address == self.servers[server].address)
         };

@@ -216,7 +216,7 @@ pub(super) fn decode_look(line: &[u8], token: u32) -> Result<Option<Found>, Faul
     let Some(length) = length else {
         return Ok(None);
     };
-    let (flags, version) = (flags.ok_or_else(told)?, Version(version.ok_or_else(told)?));
+    let (flags, version) = (flags.ok_or_else(told)?, Version::of(version.ok_or_else(told)?));
     Ok(Some(Found { length, flags, version, expiry }))
 }
 
@@ -372,7 +372,7 @@ mod tests {
         let mut request = Vec::new();
         encode_look(b"ns:k", 5, &mut request);
         assert_eq!(request, b"mg ns:k v f c t u O5\r\n");
-        let found = |length, expiry| Some(Found { length, flags: 1, version: Version(7), expiry });
+        let found = |length, expiry| Some(Found { length, flags: 1, version: Version::of(7), expiry });
         for (line, expected) in [
             ("VA 4 f1 c7 t-1 O5", found(4, Expiry::NEVER)),
             ("VA 0 O5 f1 c7 t60 W Z", found(0, Expiry::fixed(60))),

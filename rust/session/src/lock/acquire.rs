@@ -104,9 +104,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The lock if it is free.
-    fn add(&mut self, backend: &mut dyn Backend, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Option<Taken>> {
-        self.since = Instant::now();
-        self.text = holder_line(self.token, self.ttl.as_secs());
+    fn add(&self, backend: &mut dyn Backend, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Option<Taken>> {
         let replies = both(backend, self.add_op(), read, wait)?;
         self.taken(backend, replies, false)
     }
@@ -152,6 +150,8 @@ impl<'a> Attempt<'a> {
         loop {
             let Some(item) = self.look(backend, !is_queued, wait)? else {
                 is_queued = false;
+                self.since = Instant::now();
+                self.text = holder_line(self.token, self.ttl.as_secs());
                 match self.add(backend, read, wait)? {
                     Some(taken) => return Ok(taken),
                     None if began.elapsed() < self.timeout => continue,

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Fixture::Watchdog limit => 60;
+use Digest::MD5 qw(md5_hex);
 use Test::More;
 
 use File::Temp ();
@@ -56,6 +57,9 @@ for my $name ( sort keys %bad ) {
         like $@, qr/ at \Q$0\E line \d+/, "at the caller's line";
     }
 }
+
+sub Hash::Dying::TIEHASH  { return bless {}, shift }
+sub Hash::Dying::FIRSTKEY { die "no configuration\n" }
 
 sub shown {
     my ($value) = @_;
@@ -159,6 +163,26 @@ subtest "the caller's hash" => sub {
     Hash::Util::lock_hash_recurse(%$arguments);
     ok eval { contents( $arguments, $id ) }, 'may be read-only' or diag $@;
     Hash::Util::unlock_hash_recurse(%$arguments);
+};
+
+subtest 'arguments in a tied hash, as a configuration may be' => sub {
+    require Tie::Hash;
+    tie my %arguments, 'Tie::StdHash';
+    %arguments = ( servers => ["embedded:$dir/tied"], principal => 'uid', IDLength => 16 );
+    my $id = create( \%arguments, uid => 'dwho' );
+    is length $id, 16, 'the length of an id';
+    change( \%arguments, $id, sub { $_[0]{a} = 1 } );
+    is_deeply contents( \%arguments, $id ), { _session_id => $id, uid => 'dwho', uid_MD5 => md5_hex('dwho'), a => 1 },
+      'is read and saved';
+
+    change( \%arguments, $id, sub { $_[0]{object} = bless {}, 'Some::Class' } );
+    $arguments{classes} = [];
+    ok !eval { contents( \%arguments, $id ) }, 'classes';
+    like $@, qr/class Some::Class is not allowed/, 'are looked at';
+
+    tie my %dying, 'Hash::Dying';
+    ok !eval { create( \%dying ); 1 }, 'one that dies';
+    like $@, qr/^no configuration/, 'is heard';
 };
 
 subtest 'the same hash, changed between two ties, is looked at again' => sub {

@@ -7,7 +7,7 @@ use session::{Config, Conflict, Target};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::perl::Perl;
+use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 
 /// Every argument that we know, for the hint about one that we don't.
@@ -81,7 +81,8 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the arguments. Unknown ones of our own class are told in `warnings`.
     pub(crate) fn read(perl: Perl, args: Hash, caller: Caller, warnings: &mut Vec<String>) -> Result<Options> {
-        let args = expect_plain(args)?;
+        let copy = untied(perl, args)?;
+        let args = copy.as_ref().and_then(|copy| copy.scalar().hash()).unwrap_or(args);
         let servers = match args.get(perl, "servers") {
             Some(value) => Argument { perl, name: "servers", value }.target()?,
             None => None,
@@ -176,12 +177,15 @@ impl Options {
     }
 }
 
-/// Refuses a hash whose elements may be anything each time.
-pub(crate) fn expect_plain(args: Hash) -> Result<Hash> {
-    if args.is_tied() {
-        return Err(Error::text("the arguments are in a tied hash; takes a plain one"));
+/// A plain copy of a tied hash, whose elements may be anything each time; a reference to it.
+pub(crate) fn untied(perl: Perl, args: Hash) -> Result<Option<Owned>> {
+    if !args.is_tied() {
+        return Ok(None);
     }
-    Ok(args)
+    let copy = perl
+        .sub(c"Apache::Session::Memorycached::Native::_copy")
+        .ok_or_else(|| Error::text("Apache::Session::Memorycached::Native is not loaded"))?;
+    perl.call(copy, &[perl.reference(args.scalar()).scalar()]).map(Some)
 }
 
 /// One argument, and what its value can be taken as. An undefined value is as good as none.

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::ptr;
 
+use crate::args::untied;
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -38,6 +39,8 @@ impl Classes {
     /// The argument of a session, an object with Apache::Session's keys.
     pub(crate) fn of(perl: Perl, session: Hash) -> Result<Classes> {
         let args = session.get(perl, "args").and_then(Scalar::hash);
+        let copy = args.map(|args| untied(perl, args)).transpose()?.flatten();
+        let args = copy.as_ref().and_then(|copy| copy.scalar().hash()).or(args);
         match args.and_then(|args| args.get(perl, "classes")) {
             Some(value) => Classes::from_argument(perl, value),
             None => Ok(Classes::Any),

@@ -15,6 +15,8 @@ use warnings;
 
 our $VERSION = '3.000';
 
+sub _copy { return { %{ $_[0] } } }
+
 use XSLoader ();
 XSLoader::load( 'Apache::Session::Memorycached', $VERSION );
 

@@ -11,7 +11,7 @@ use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 
 /// Every argument that we know, for the hint about one that we don't.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "servers",
     "local",
     "timeout",
@@ -19,6 +19,7 @@ const KNOWN: [&str; 25] = [
     "sliding",
     "updateOnly",
     "principal",
+    "principal_unique",
     "namespace",
     "no_rehash",
     "compress_threshold",
@@ -68,6 +69,8 @@ pub(crate) enum OnError {
 pub(crate) struct Options {
     pub(crate) config: Config,
     pub(crate) principal: Option<String>,
+    /// A principal has one session at a time.
+    pub(crate) principal_unique: bool,
     pub(crate) id_length: usize,
     pub(crate) update_only: bool,
     /// The session is to be locked from the time it is opened.
@@ -90,6 +93,7 @@ impl Options {
         let mut options = Options {
             config: servers.map_or_else(Config::default, Config::of),
             principal: None,
+            principal_unique: false,
             id_length: 32,
             update_only: false,
             transaction: false,
@@ -113,6 +117,7 @@ impl Options {
                 "sliding" => options.config.sliding = argument.truth()?,
                 "updateOnly" => options.update_only = argument.truth()?,
                 "principal" => options.principal = argument.name_of_key()?,
+                "principal_unique" => options.principal_unique = argument.truth()?,
                 "namespace" => {
                     if let Some(text) = argument.text("a string")? {
                         options.config.namespace = text.to_bytes(perl)?;

@@ -7,6 +7,7 @@
 //! - `lock`: the lock manager; `report`: what was counted and merged
 //! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
 //! - `client`: a client of memcached, for items of any kind; `native`: what is behind an object, and of which kind
+//! - `listing`: all sessions, and those that meet a condition
 //! - `args`, `classes`: the arguments of `tie`
 //! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl;
 //!   `variables`: Storable's variables, by which a program says how
@@ -33,6 +34,7 @@ mod freeze;
 mod hash;
 mod image;
 mod life;
+mod listing;
 mod lock;
 mod native;
 mod object;
@@ -100,6 +102,10 @@ methods! {
     "Apache::Session::Memorycached::serialize" => tie::serialize,
     "Apache::Session::Memorycached::unserialize" => tie::unserialize,
     "Apache::Session::Memorycached::regenerate_id" => tie::regenerate_id,
+    "Apache::Session::Memorycached::Listing::_each" => listing::each,
+    "Apache::Session::Memorycached::Listing::_search" => listing::search,
+    "Apache::Session::Memorycached::Listing::_delete_lower" => listing::delete_lower,
+    "Apache::Session::Memorycached::Listing::id_for_principal" => listing::id_for_principal,
     "Apache::Session::Memorycached::conflicts" => tie::conflicts,
     "Apache::Session::Memorycached::stats" => tie::stats,
     "Apache::Session::Lock::Memorycached::acquire_write_lock" => lock::acquire,

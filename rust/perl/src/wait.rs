@@ -24,6 +24,11 @@ impl Signals {
             (None, result) => Ok(result?),
         }
     }
+
+    /// The same of an operation that can fail with errors of Perl, too.
+    pub(crate) fn died_or<T>(self, result: Result<T>) -> Result<T> {
+        self.died.map_or(result, Err)
+    }
 }
 
 impl Wait for Signals {

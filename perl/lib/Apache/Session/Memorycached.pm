@@ -7,10 +7,11 @@ use warnings;
 our $VERSION = '3.000';
 
 use Apache::Session ();
-our @ISA = ('Apache::Session');
+our @ISA = ( 'Apache::Session', 'Apache::Session::Memorycached::Listing' );
 
 use Apache::Session::Memorycached::Native   ();
 use Apache::Session::Generate::Memorycached ();
+use Apache::Session::Memorycached::Listing  ();
 use Apache::Session::Lock::Memorycached     ();
 use Apache::Session::Store::Memorycached    ();
 

@@ -23,6 +23,7 @@ sub address {
 
 my %synopsis = map { $_ => synopsis_of($_) } qw(
   Apache::Session::Memorycached
+  Apache::Session::Memorycached::Listing
   Apache::Session::Store::Memorycached
   Apache::Session::Lock::Memorycached
   Apache::Session::Generate::Memorycached

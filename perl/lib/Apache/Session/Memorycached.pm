@@ -212,6 +212,12 @@ undefined or empty value leaves none. The item expires with the session; C<slidi
 renews it, too, at the cost of one more round trip when the session is read.
 Default: none.
 
+=item principal_unique
+
+Default 0. True where a principal has one session at a time: then
+L<searchOn|Apache::Session::Memorycached::Listing/searchOn> on their field asks for that one, and does not look at all
+sessions.
+
 =item conflict
 
 What a save does when another request saved the session since it was read.
@@ -387,6 +393,11 @@ together.
       lock_lost     a lock had run out, or was another process's
       interrupted   a signal handler has ended a wait
       other         anything else
+
+=head2 for_each_session, get_key_from_all_sessions, searchOn, searchOnExpr, searchLt, deleteIfLowerThan, id_for_principal
+
+All sessions, those that meet a condition, and deleting them: class methods with the arguments and results of
+L<Apache::Session::Browseable>; see L<Apache::Session::Memorycached::Listing>.
 
 =head2 restore
 

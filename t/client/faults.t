@@ -179,6 +179,14 @@ subtest 'classes' => sub {
     like $told[0], qr/^key object: class Some::Class is not allowed/, 'and that is told';
     my $loose = $class->new( servers => [ $server->address ], classes => [qr/^Some::/] );
     isa_ok $loose->get('object'), 'Some::Class';
+    {
+        require Tie::Hash;
+        tie my %tied, 'Tie::StdHash';
+        %tied = ( servers => [ $server->address ], classes => [], on_error => 'quiet' );
+        my $careful = $class->new( \%tied );
+        is $careful->get('key'),    'value', 'arguments in a tied hash';
+        is $careful->get('object'), undef,   'are all obeyed';
+    }
     like error_of { $class->new( classes => 'Some::Class' ) }, qr/^argument classes: takes/, 'a bad list';
 };
 

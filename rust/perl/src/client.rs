@@ -14,12 +14,14 @@ mod value;
 
 use std::cell::RefCell;
 use std::ffi::c_int;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use session::{Change, Config, Key, Mode, Question, Side, Topic, Version, give_buffer, inspect, take_buffer};
 
 use self::options::{OnError, Options};
+use crate::args::untied;
 use crate::call::{Call, Return};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
@@ -165,12 +167,12 @@ pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
     Ok(Return::Value(perl.reference_to(hash).mortal()))
 }
 
-/// The arguments of `new`, as a reference to a hash.
+/// The arguments of `new`, as a reference to a hash that is not tied.
 fn arguments(call: &Call<'_>) -> Result<Owned> {
     let perl = call.perl;
     if call.items() == 2 && call.arg(1).is_reference() {
         let hash = call.arg(1).expect_hash("the argument of new")?;
-        return Ok(perl.reference(hash.scalar()));
+        return Ok(untied(perl, hash)?.unwrap_or_else(|| perl.reference(hash.scalar())));
     }
     if call.items() == 2 && !call.arg(1).is_defined() {
         return Ok(perl.reference_to(perl.hash()));
@@ -579,6 +581,31 @@ pub(crate) fn flush(call: &mut Call<'_>) -> Result<Return> {
     let faults = signals.outcome(flushed)?.into_iter().filter_map(|(_, outcome)| outcome.err());
     let faults = faults.map(|error| perl.text(&error.to_string())).collect();
     Ok(Return::Value(perl.array(faults).mortal()))
+}
+
+/// `each_key CLIENT, PREFIX, CODE`: calls it for each key that begins with the prefix; how many there were.
+pub(crate) fn each_key(call: &mut Call<'_>) -> Result<Return> {
+    let (this, perl) = (this(call)?, call.perl);
+    let prefix = call.arg(1).to_bytes(perl)?;
+    let code = call.arg(2).code().ok_or_else(|| Error::text("argument code: takes a reference to a sub"))?;
+    // For as long as this takes, whatever becomes of the caller's reference.
+    let _code = call.arg(2).target().map(|code| code.own(perl));
+    this.borrow_mut().error = None;
+    // Not the client that is kept: the sub may use that one.
+    let mut client = session::Client::open(this.borrow().config.clone())?;
+    let mut signals = Signals::new(perl);
+    let listed = client.keys(&prefix, &mut signals, |key| {
+        perl.call(code, &[perl.bytes(key).mortal()])?.free()?;
+        Ok(ControlFlow::Continue(()))
+    });
+    match signals.after(listed) {
+        Ok(count) => Ok(Return::Value(perl.unsigned(count).mortal())),
+        Err(Error::Session(error)) => {
+            fail(call, &this, error.to_string())?;
+            undef(call)
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// `_note CLIENT, TEXT`: keeps an error for `error`, or forgets the last one; returns `on_error`.

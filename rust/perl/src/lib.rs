@@ -141,6 +141,7 @@ methods! {
     "Apache::Session::Memorycached::Client::_counted" => client::counted,
     "Apache::Session::Memorycached::Client::_ask" => client::ask,
     "Apache::Session::Memorycached::Client::_flush" => client::flush,
+    "Apache::Session::Memorycached::Client::each_key" => client::each_key,
     "Apache::Session::Memorycached::Client::_note" => client::note,
     "Apache::Session::Memorycached::Storable::freeze" => codec::native_freeze,
     "Apache::Session::Memorycached::Storable::nfreeze" => codec::nfreeze,

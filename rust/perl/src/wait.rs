@@ -19,9 +19,14 @@ impl Signals {
     /// The outcome of an operation that waited with these signals: a handler's own error goes before the store's
     /// "interrupted".
     pub(crate) fn outcome<T>(self, result: session::Result<T>) -> Result<T> {
-        match (self.died, result) {
-            (Some(died), _) => Err(died),
-            (None, result) => Ok(result?),
+        self.after(result.map_err(Error::from))
+    }
+
+    /// The same for an operation that may have failed in Perl code that it called.
+    pub(crate) fn after<T>(self, result: Result<T>) -> Result<T> {
+        match self.died {
+            Some(died) => Err(died),
+            None => result,
         }
     }
 

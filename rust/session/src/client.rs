@@ -20,13 +20,16 @@
 //! is a Unix time, and below 0 is past.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Item, ItemKey, Op, Reply, Version, When};
+use rustix::process::getpid;
+
+use crate::backend::{Backend, Item, ItemKey, Op, Reply, Seen, Version, When};
 use crate::config::Config;
 use crate::embedded::Embedded;
 use crate::envelope::{self, GZIP, MAX_INFLATED};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::expiry::Expiry;
 use crate::id::{MAX_KEY, is_key};
 use crate::memcached;
@@ -254,6 +257,41 @@ impl Client {
     /// Removes an item; `false` where there is none.
     pub fn remove(&mut self, key: Key<'_>, wait: &mut dyn Wait) -> Result<bool> {
         Ok(self.change(key, |key| Op::Remove { key }, wait)? == Change::Done)
+    }
+
+    /// Gives each key that begins with a prefix to `each`, until that breaks or fails; returns how many.
+    ///
+    /// As [`Store::scan`](crate::Store::scan) does for sessions: in any order, each key that was there all the time once,
+    /// over connections of its own, with flat memory. A server that fails is an error; nothing is missed in silence.
+    pub fn keys<E: From<Error>>(
+        &mut self,
+        prefix: &[u8],
+        wait: &mut dyn Wait,
+        mut each: impl FnMut(&[u8]) -> std::result::Result<ControlFlow<()>, E>,
+    ) -> std::result::Result<u64, E> {
+        let process = getpid();
+        let mut listed = 0;
+        let mut failed = None;
+        let mut look = |seen: Seen<'_>| {
+            if !seen.key.starts_with(prefix) {
+                return ControlFlow::Continue(());
+            }
+            listed += 1;
+            let went = each(seen.key);
+            if getpid() != process {
+                failed = Some(Error::from(Kind::Forked).into());
+                return ControlFlow::Break(());
+            }
+            went.unwrap_or_else(|error| {
+                failed = Some(error);
+                ControlFlow::Break(())
+            })
+        };
+        let passed = stats::noted(self.backend.scan(false, &mut look, wait));
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(passed.map(|_| listed)?),
+        }
     }
 
     /// Removes everything: all that the servers, or the embedded store, have, whatever its namespace. A server does so

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use session::Config;
 
-use crate::args::{Argument, unknown, untied};
+use crate::args::{Argument, unknown};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -77,9 +77,8 @@ fn are_storables(perl: Perl, value: Scalar) -> bool {
 }
 
 impl Options {
+    /// Reads the arguments from a hash that is not tied.
     pub(super) fn read(perl: Perl, args: Hash, warnings: &mut Vec<String>) -> Result<Options> {
-        let copy = untied(perl, args)?;
-        let args = copy.as_ref().and_then(|copy| copy.scalar().hash()).unwrap_or(args);
         let servers = match args.get(perl, "servers") {
             Some(value) => Argument { perl, name: "servers", value }.target()?,
             None => None,

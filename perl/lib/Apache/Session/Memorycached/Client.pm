@@ -11,7 +11,7 @@ use Carp qw(carp croak);
 use Apache::Session::Memorycached::Native ();
 
 # new, get, gets, get_multi, gets_multi, set, add, replace, cas, append, prepend, delete, remove, touch, incr, decr, error,
-# enable_compress and disconnect_all are native.
+# each_key, enable_compress and disconnect_all are native.
 
 sub set_servers            { $_[0]->_change( servers            => $_[1] ); return $_[0] }
 sub set_norehash           { $_[0]->_change( no_rehash          => $_[1] ); return $_[1] }
@@ -258,6 +258,13 @@ none; it warns.
 =head2 touch($key, $expiry)
 
 Gives a value a new expiry. True, false where there is none, undef on an error.
+
+=head2 each_key($prefix, $code)
+
+Calls C<< $code->($key) >> for each key that begins with I<$prefix>, in any order, while the servers still list their
+items. Returns how many there were, or undef where a server has failed. If the code dies, so does this. The code may use the client,
+and delete what it is given. Of several servers, keys that lie where nobody looks for them are left out. A server lists its items to one
+caller at a time; this waits for its turn for up to 30 s.
 
 =head2 error
 

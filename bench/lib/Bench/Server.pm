@@ -7,6 +7,7 @@ package Bench::Server;
 #     my $server = memcached( socket => 1 );   # a Unix socket
 #     my $server = memcached( near => 1 );     # on the program's own processor
 #     my $server = memcached( free => 1 );     # all where the system likes
+#     my $server = memcached( args => [ '-m', 2_048 ] );
 #
 # It has one worker thread: with more, the connections that are compared could
 # have different ones. It and the program have a processor each, where there
@@ -29,7 +30,7 @@ $SIG{$_} = sub { exit 1 }
 sub memcached {
     my (%option) = @_;
     my ( $near, $free ) = delete @option{qw(near free)};
-    my $server = Fixture::Memcached->start( %option, args => [ '-t', 1 ] );
+    my $server = Fixture::Memcached->start( %option, args => [ '-t', 1, @{ $option{args} // [] } ] );
     return $server if $free;
     place( $$,           0 );
     place( $server->pid, $near ? 0 : 1 );

@@ -16,7 +16,7 @@ use storable::{Fields, Key};
 
 use self::fields::{Reading, Wanted, as_hash};
 use self::test::Test;
-use crate::args::{Caller, OnError, Options, expect_plain};
+use crate::args::{Caller, OnError, Options, untied};
 use crate::array::Array;
 use crate::call::{Call, Return};
 use crate::classes::Classes;
@@ -71,6 +71,8 @@ pub(crate) fn delete_lower(call: &mut Call<'_>) -> Result<Return> {
     let mut listing = Listing::new(call)?;
     listing.reading.wanted = Wanted::Nothing;
     let rule = call.arg(2).expect_hash("the rule")?;
+    let copy = untied(perl, rule)?;
+    let rule = copy.as_ref().and_then(|copy| copy.scalar().hash()).unwrap_or(rule);
     let (or, and, not) = (less(perl, rule, "or")?, less(perl, rule, "and")?, equal(perl, rule, "not")?);
     if or.is_empty() && and.is_empty() {
         return Ok(Return::Value(perl.undef()));
@@ -163,6 +165,8 @@ impl Listing {
             None => Wanted::All,
             Some(fields) => Wanted::These(names(perl, fields)?),
         };
+        let copy = untied(perl, args)?;
+        let args = copy.as_ref().and_then(|copy| copy.scalar().hash()).unwrap_or(args);
         let classes = match args.get(perl, "classes") {
             Some(value) => Classes::from_argument(perl, value)?,
             None => Classes::Any,
@@ -324,24 +328,29 @@ fn condition(call: &Call<'_>) -> Result<Option<Test>> {
 
 /// A part of a rule: fields, and the numbers that they are to be less than.
 fn less(perl: Perl, rule: Hash, part: &str) -> Result<Vec<Test>> {
-    pairs(perl, rule, part)?.into_iter().map(|(field, value)| Ok(Test::less(field, limit(perl, value)?))).collect()
+    pairs(perl, rule, part)?
+        .into_iter()
+        .map(|(field, value)| Ok(Test::less(field, limit(perl, value.scalar())?)))
+        .collect()
 }
 
 /// A part of a rule: fields, and the values that they are not to have.
 fn equal(perl: Perl, rule: Hash, part: &str) -> Result<Vec<Test>> {
-    let test = |(field, value): (String, Scalar)| Ok(Test::equal(field, &value.to_text(perl)?));
+    let test = |(field, value): (String, Owned)| Ok(Test::equal(field, &value.scalar().to_text(perl)?));
     pairs(perl, rule, part)?.into_iter().map(test).collect()
 }
 
-fn pairs(perl: Perl, rule: Hash, part: &str) -> Result<Vec<(String, Scalar)>> {
+fn pairs(perl: Perl, rule: Hash, part: &str) -> Result<Vec<(String, Owned)>> {
     let Some(pairs) = rule.get(perl, part).filter(|pairs| pairs.is_defined()) else {
         return Ok(Vec::new());
     };
-    let pairs = expect_plain(pairs.expect_hash(&format!("the part {part} of the rule"))?)?;
-    // SAFETY: the hash is not tied, and the caller keeps it as it is.
+    let pairs = pairs.expect_hash(&format!("the part {part} of the rule"))?;
+    let copy = untied(perl, pairs)?;
+    let pairs = copy.as_ref().and_then(|copy| copy.scalar().hash()).unwrap_or(pairs);
+    // SAFETY: the hash is not tied, and one more owner of a value changes nothing.
     let entries = unsafe { pairs.entries() };
     // SAFETY: a value that the hash keeps alive.
-    Ok(entries.map(|entry| (entry.text(), unsafe { Scalar::from_raw(entry.value()) })).collect())
+    entries.map(|entry| Ok((entry.text(), unsafe { Scalar::from_raw(entry.value()) }.own(perl)))).collect()
 }
 
 fn limit(perl: Perl, value: Scalar) -> Result<f64> {

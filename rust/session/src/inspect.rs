@@ -1,4 +1,5 @@
-//! Asking the servers about themselves: `stats`, `version`, and whether they speak meta commands.
+//! Asking the servers about themselves: `stats`, `version`, and whether they speak meta commands; and an embedded store
+//! how much room it has.
 //!
 //! Every server is asked on a connection of its own, which is closed again: the answer is about now, not about
 //! what some earlier exchange found. A server that does not answer hides nothing of the others.
@@ -18,6 +19,7 @@
 //! ```
 
 use crate::config::Config;
+use crate::embedded;
 use crate::error::{Kind, Result};
 use crate::memcached;
 use crate::server::Target;
@@ -88,4 +90,31 @@ pub fn inspect(config: &Config, question: Question, wait: &mut dyn Wait) -> Resu
         }
     }
     Ok(answers)
+}
+
+/// How much an embedded store holds, and how much more it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many bytes of sessions it may hold.
+    pub size: u64,
+    /// How many it holds, in whole pages.
+    pub used: u64,
+    /// How many items it has, sessions and others.
+    pub items: u64,
+    /// How many of them have expired, and go with one of the next writes.
+    pub expired: u64,
+    /// How many bytes its file has.
+    pub file_size: u64,
+    /// How many more bytes the disk takes.
+    pub disk_free: u64,
+}
+
+/// Asks the embedded store that is [`Config::servers`]; `None` where these are servers of memcached. The directory is made
+/// where it is missing, and refused where others have access to it, as by every use of the store.
+pub fn inspect_embedded(config: &Config) -> Result<Option<Room>> {
+    config.check()?;
+    match &config.servers {
+        Target::Embedded { dir, map_size } => stats::noted(embedded::room(dir, *map_size).map(Some)),
+        Target::Memcached(_) => Ok(None),
+    }
 }

@@ -19,6 +19,7 @@
 //! # Ok(()) }
 //! ```
 
+mod keeping;
 mod moving;
 mod transaction;
 mod tries;
@@ -26,6 +27,7 @@ mod tries;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use self::keeping::{Restore, Restored, Stored};
 pub use self::moving::Moved;
 
 use self::tries::Tries;

@@ -838,7 +838,8 @@ digested (2.2.1 died), and an undefined one leaves no item.
 =item *
 
 Gone from this release: C<Apache::Session::MemcachedReplicator>,
-C<Apache::Session::MemcachedClient>, the SOAP service, and C<memd.pl>.
+C<Apache::Session::MemcachedClient>, and the SOAP service. C<memd.pl> stays; C<memd> does what it
+does, and more.
 
 =back
 

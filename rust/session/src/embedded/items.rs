@@ -6,7 +6,7 @@
 use heed::{RoTxn, RwTxn};
 
 use super::environment::Environment;
-use super::record::{HEADER, Record, index_key, index_minute, split_index_key};
+use super::record::{HEADER, Record, index_key, index_minute, minute_of, split_index_key};
 use crate::error::EmbeddedFault;
 
 /// The item of a key, unless it has expired.
@@ -88,6 +88,22 @@ pub(super) fn sweep(
         environment.expiries.delete(transaction, entry)?;
     }
     Ok(expired.len())
+}
+
+/// How many items have expired and are still there.
+pub(super) fn expired(environment: &Environment, transaction: &RoTxn<'_>, now: u64) -> Result<u64, EmbeddedFault> {
+    let mut expired = 0;
+    for entry in environment.expiries.iter(transaction)? {
+        let (entry, ()) = entry?;
+        let (minute, key) = split_index_key(entry).ok_or(EmbeddedFault::Record(entry.len()))?;
+        if minute > minute_of(now) {
+            break;
+        }
+        if find(environment, transaction, key, now)?.is_none() {
+            expired += 1;
+        }
+    }
+    Ok(expired)
 }
 
 /// How many bytes of pages hold items and their index.

@@ -32,13 +32,14 @@ use std::sync::{Arc, Weak};
 use heed::{MdbError, RoTxn, RwTxn};
 
 use self::environment::{Environment, environment};
-use self::items::{find, remove, store, sweep, used};
+use self::items::{expired, find, remove, store, sweep, used};
 use self::record::{Record, minute_of};
 use self::scan::Batch;
 use crate::backend::{Backend, Op, Passed, Reply, Seen, Version, When};
 use crate::config::Config;
 use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
 use crate::expiry::now;
+use crate::inspect::Room;
 use crate::wait::Wait;
 
 /// How many expired items a write removes on its way.
@@ -282,6 +283,25 @@ fn apply(
 fn number(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.trim_end_matches(' ');
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// What an embedded store tells about itself; see [`inspect_embedded`](crate::inspect_embedded).
+pub(crate) fn room(dir: &Path, size: usize) -> Result<Room> {
+    let environment = environment(&Weak::new(), dir, size)?;
+    look_around(&environment, dir).map_err(|fault| Error::embedded(dir, fault))
+}
+
+fn look_around(environment: &Environment, dir: &Path) -> Result<Room, EmbeddedFault> {
+    let transaction = read_transaction(environment)?;
+    let disk = rustix::fs::statvfs(dir).map_err(std::io::Error::from)?;
+    Ok(Room {
+        size: environment.size as u64,
+        used: used(environment, &transaction)? as u64,
+        items: environment.items.len(&transaction)?,
+        expired: expired(environment, &transaction, now())?,
+        file_size: std::fs::metadata(dir.join("data.mdb"))?.len(),
+        disk_free: disk.f_bavail.saturating_mul(disk.f_frsize),
+    })
 }
 
 /// Removes expired items to the last one, a bounded number at a time; returns how many.

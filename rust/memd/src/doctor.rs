@@ -160,8 +160,7 @@ fn servers(settings: &Settings) -> Result<Vec<Report>> {
     Ok(reports)
 }
 
-const UNREACHABLE: &str =
-    "is memcached running there, and does a firewall let this host through? While it is away, its sessions are lost";
+const UNREACHABLE: &str = "is memcached running there? Does a firewall let this host through?";
 const TOO_OLD: &str = "upgrade it to memcached 1.6 or later; sessions can't be kept there";
 
 /// An address that is given twice counts twice in placement.
@@ -218,17 +217,17 @@ impl Facts {
             (false, _) => report.good(format!("memory: {used}")),
             (true, true) => report.look(
                 format!("memory: {used}, and it was started with -M: saving sessions will fail"),
-                "give it more memory (memcached -m), or let sessions expire sooner",
+                "give it more memory (memcached -m), or sessions a shorter expiry",
             ),
             (true, false) => report.look(
                 format!("memory: {used}: sessions will be thrown out before their time"),
-                "give it more memory (memcached -m), or let sessions expire sooner",
+                "give it more memory (memcached -m), or sessions a shorter expiry",
             ),
         }
         if evictions > 0 {
             report.look(
                 format!("{} items were thrown out before their time since it was started", grouped(evictions)),
-                "users were signed out by that: give it more memory (memcached -m), or let sessions expire sooner",
+                "sessions were lost: give it more memory (memcached -m) or shorter expiries",
             );
         }
         let refused: u64 = self
@@ -308,7 +307,7 @@ fn embedded(settings: &Settings) -> Report {
         Ok(None) => return report,
         Err(error) => {
             let text = without_dir(&error.to_string(), &format!("embedded {}: ", dir.display()));
-            report.bad(text, "run memd as the user that the application runs as; the directory must be that user's alone (mode 0700)");
+            report.bad(text, "run memd as the application's user; the directory must be that user's, mode 0700");
             return report;
         }
     };
@@ -317,7 +316,7 @@ fn embedded(settings: &Settings) -> Report {
     if u128::from(found.used) * 100 >= u128::from(found.size) * u128::from(NEARLY_FULL) {
         report.look(
             format!("room: {used}"),
-            "give the applications a larger one (embedded:/dir?size=2G), or let sessions expire sooner",
+            "give the applications a larger one (embedded:/dir?size=2G), or a shorter expiry",
         );
     } else {
         report.good(format!("room: {used}"));
@@ -370,15 +369,14 @@ fn sessions(settings: &Settings, quiet: bool) -> Report {
     if let Some(first) = &passed.first {
         report.look(
             format!("{} of them can't be read, the first: {first}", grouped(passed.damaged)),
-            "memd delete ID removes one; what writes such items under these keys?",
+            "memd delete ID removes one; which program writes them?",
         );
     }
     match scanned.misplaced {
         0 => report.good("placement: every item is where it is looked for"),
         misplaced => report.look(
             format!("placement: {} items are on servers where nobody looks for them", grouped(misplaced)),
-            "do all applications name the same servers, in this order and with these weights? Else they are left from a time \
-             when a server was down, and expire",
+            "do all applications name the same servers, in this order, with these weights?",
         ),
     }
     for address in &scanned.approximate {

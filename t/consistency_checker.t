@@ -182,6 +182,13 @@ subtest 'transactions' => sub {
     my $dead = $MADE . $count->( '2.1', 2, 2.1, undef, '' );
     is_right 'a dead one has it for lock_ttl', $dead . $count->( '3.1', 2.2, 12, 13, '', 'n=3.1:1', 'ok' );
     is_wrong 'and not for less', $dead . $count->( '3.1', 2.2, 8, 9, '', 'n=3.1:1', 'ok' ), qr/^lock: /;
+    my $forked =
+        $first
+      . "5 2.2 open 1 s plain\n5 2.25 opened 1 ok s a=1.1\n5 2.3 move 1\n5 2.35 moved 1 ok t\n"
+      . "3 2.4 open 1 t transaction\n3 2.45 opened 1 ok t a=1.1\n3 2.5 save 1 n=3.1:1\n3 2.55 saved 1 ok\n";
+    is_wrong 'two go on from one, at both ends of a move', $forked, qr/^counter: 2\.1 and 3\.1 both/;
+    is_right 'the tombstone that kept them apart is flushed',
+      $forked . "nemesis 2.7 fault flush\nnemesis 2.8 over flush\n";
     is_wrong 'counting is adding one', $MADE . $count->( '2.1', 2, 2.1, 3, '', 'n=2.1:2', 'ok' ),
       qr/^counter: 2\.1 makes 2 of 0/;
 };

@@ -29,6 +29,8 @@ package Fixture::Consistency::Checker;
 use strict;
 use warnings;
 
+use List::Util qw(max);
+
 use Fixture::Consistency::Locks    ();
 use Fixture::Consistency::Register ();
 
@@ -226,7 +228,7 @@ sub counters {
         for my $before ( sort keys %{ $next{$root} } ) {
             my ( $first, @others ) = sort { $a->{opening}{from} <=> $b->{opening}{from} } @{ $next{$root}{$before} };
             for my $other (@others) {
-                next if $self->evicted( $first->{opening}{from}, $other->{last} );
+                next if $self->evicted( $first->{opening}{from}, max( $first->{last}, $other->{last} ) );
                 push @faults, "counter: $first->{name} and $other->{name} both count on from $before in $root";
             }
         }

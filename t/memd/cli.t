@@ -30,7 +30,8 @@ subtest 'help, man page, completions' => sub {
     unlike $man->{out},                        qr/[^\x20-\x7e\n]/,           'in ASCII';
     like memd( 'completions', 'bash' )->{out}, qr/complete -F _memd .*memd/, 'bash';
     like memd( 'completions', 'zsh' )->{out},  qr/^#compdef memd/,           'zsh';
-    like memd( 'completions', 'fish' )->{out}, qr/^complete -c memd/m,       'fish';
+    is system( 'bash', '-nc', memd( 'completions', 'bash' )->{out} ), 0, 'which bash can read';
+    like memd( 'completions', 'fish' )->{out}, qr/^complete -c memd/m, 'fish';
 };
 
 subtest 'what can\'t be used' => sub {

@@ -150,7 +150,7 @@ pub struct Set {
     pub id: OsString,
     /// The field.
     pub field: String,
-    /// Its value: a string.
+    /// Its value: a string, of characters where it is UTF-8.
     #[arg(allow_hyphen_values = true)]
     pub value: OsString,
     /// The value is JSON: a number, true or false, null, an array, an object.

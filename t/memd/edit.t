@@ -9,7 +9,9 @@ use Test::More;
 
 use Digest::MD5 qw(md5_hex);
 use Fixture::Backends;
+use Fixture::Memcached;
 use Fixture::Memd;
+use Fixture::Needs ();
 use Fixture::Session;
 
 sub done_ok {
@@ -116,6 +118,22 @@ on_each_backend {
         is memd( @with, 'who', '--last', 'rtyler' )->{status}, 1, 'the record is gone, too';
         is memd( @place, 'who', 'dwho' )->{status}, 2, 'without --principal nobody knows';
     };
+};
+
+subtest 'a damaged session' => sub {
+    Fixture::Needs->import('memcached');
+    my $server = Fixture::Memcached->start;
+    my @place  = ( '-s', $server->address, '-p', 'uid' );
+    $server->set( 'bad', "\x05\x0b\x03\xff\xff", flags => 1, ttl => 100 );
+    for my $command ( [ 'set', 'bad', 'a', 1 ], [ 'delete', 'bad', 'a' ] ) {
+        my $run = memd( @place, @$command );
+        is $run->{status}, 3, "@$command";
+        like $run->{err}, qr/^memd: session bad: /, 'is told';
+    }
+    is $server->item('bad')->{value}, "\x05\x0b\x03\xff\xff", 'nothing is overwritten';
+    done_ok memd( @place, 'touch', 'bad', 50 ), 'it can be touched';
+    done_ok memd( @place, 'delete', 'bad' ), 'and deleted';
+    is $server->item('bad')->{flags}, 17, 'as any other';
 };
 
 done_testing;

@@ -131,6 +131,23 @@ subtest 'a long export is stopped' => sub {
     is_deeply [ glob "$dir/.memd-*" ], [], 'nothing is left';
 };
 
+subtest 'a signal that is ignored' => sub {
+    Fixture::Needs->import('memcached');
+    my $server = Fixture::Memcached->start;
+    $server->set( sprintf( '%032x', $_ ), "\x05\x0b\x03\0\0\0\0", flags => 1 ) for 1 .. 2000;
+    $server->pause;
+    my $pid = do {
+        local $SIG{HUP} = 'IGNORE';
+        begin_memd( '-s', $server->address, 'export', "$dir/ignored" );
+    };
+    until_true { glob "$dir/.memd-*" } or fail 'it begins';
+    kill HUP => $pid;
+    $server->resume;
+    waitpid $pid, 0;
+    is $?, 0, 'does not stop it';
+    ok -s "$dir/ignored", 'the file is there';
+};
+
 subtest 'files that are not whole' => sub {
     my $here = File::Temp->newdir;
     my $good = "$here/good";

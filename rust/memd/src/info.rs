@@ -9,7 +9,7 @@ use crate::cli::Topic;
 use crate::failure::{Code, Failure, Result};
 use crate::place::Settings;
 use crate::table::Table;
-use crate::text::{duration, grouped, size};
+use crate::text::{duration, grouped, plain, size};
 
 /// Writes a list of each server.
 pub fn info(settings: &Settings, topic: Topic) -> Result<()> {
@@ -24,7 +24,7 @@ pub fn info(settings: &Settings, topic: Topic) -> Result<()> {
                 let mut table = Table::new(&["", ""]);
                 list.into_iter().for_each(|(name, value)| table.row(vec![name, value]));
                 if several {
-                    writeln!(out, "{address}")?;
+                    writeln!(out, "{}", plain(&address))?;
                 }
                 table.write(&mut out)?;
             }
@@ -47,7 +47,7 @@ pub fn stats(settings: &Settings) -> Result<()> {
             Ok(list) => list.into_iter().collect(),
             Err(error) => {
                 failures.push(error.to_string());
-                table.row(vec![address, "does not answer".to_owned()]);
+                table.row(vec![plain(&address).into_owned(), "does not answer".to_owned()]);
                 continue;
             }
         };
@@ -61,7 +61,11 @@ pub fn stats(settings: &Settings) -> Result<()> {
             number("evictions"),
         ];
         total.iter_mut().zip(numbers).for_each(|(sum, number)| *sum = sum.saturating_add(number));
-        let mut row = vec![address, list.get("version").cloned().unwrap_or_default(), duration(number("uptime"))];
+        let mut row = vec![
+            plain(&address).into_owned(),
+            list.get("version").cloned().unwrap_or_default(),
+            duration(number("uptime")),
+        ];
         row.extend(cells(&numbers));
         row.extend([grouped(number("expired_unfetched")), grouped(number("curr_connections"))]);
         table.row(row);

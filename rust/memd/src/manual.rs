@@ -36,6 +36,7 @@ fn page() -> io::Result<Vec<u8>> {
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
         describe(sub, &mut page)?;
     }
+    section(&mut page, "NOTES", NOTES)?;
     section(&mut page, "FILES", FILES)?;
     section(&mut page, "EXIT STATUS", EXIT)?;
     section(&mut page, "EXAMPLES", EXAMPLES)?;
@@ -102,6 +103,13 @@ Its other keys are embedded, no_rehash, connect_timeout (2 seconds) and io_timeo
 .TP
 An export
 has the secrets that sessions have: the file is made with mode 0600. Its format is described in the project's DESIGN.md.
+";
+
+const NOTES: &str = "What memd changes on the servers, hosts that keep a copy in a cache of their own (the module's
+.I local
+argument) see when that copy has expired.
+.PP
+A condition is about a field of the session itself. One that is missing, undefined, or no plain value meets none.
 ";
 
 const EXIT: &str = ".TP

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Fixture::Watchdog limit => 60;
-use Fixture::Needs 'memcached';
+use Fixture::Needs qw(memcached CGI::Session Cache::Memcached);
 use Test::More;
 
 use File::Temp ();
@@ -27,6 +27,8 @@ my %synopsis = map { $_ => synopsis_of($_) } qw(
   Apache::Session::Store::Memorycached
   Apache::Session::Lock::Memorycached
   Apache::Session::Generate::Memorycached
+  Apache::Session::Memorycached::Client
+  CGI::Session::Driver::memcache
 );
 
 sub synopsis_of {

@@ -129,7 +129,7 @@ subtest 'an embedded store' => sub {
     chmod 0755, "$dir/s" or die $!;
     $run = memd( '-e', "$dir/s?size=1M", 'doctor' );
     is $run->{status}, 3, 'others have access';
-    like $run->{out}, qr/^  BAD   has mode 0755; .*\n +-> run memd as the user/m, 'said';
+    like $run->{out}, qr/^  BAD   has mode 0755; .*\n +-> run memd as the application's user/m, 'said';
     $run = memd( '-e', "$dir/none", 'doctor' );
     is $run->{status}, 3, 'none there';
     ok !-e "$dir/none", 'and none is made';

@@ -114,6 +114,35 @@ subtest 'an old server' => sub {
     like $run->{out}, qr/^  BAD   speaks no meta commands; .*\n +-> upgrade it/m, 'said';
 };
 
+# Each question to a server that keeps silent takes the whole timeout, 5 seconds by default.
+subtest 'a server that keeps silent is asked no more' => sub {
+    my $config = File::Temp->new;
+    print {$config} "io_timeout = 0.3\n";
+    $config->flush;
+    my $server = Fixture::Memcached->start;
+    for my $answered ( 0 .. 3 ) {
+        my $proxy = Fixture::Scripted->start(
+            upstream => $server,
+            script   => [ ( ['pass'] ) x $answered, ( ['silent'] ) x 9 ],
+        );
+        my $run = memd( '-c', $config->filename, '-s', $proxy->address, 'doctor' );
+        is $run->{status}, 3, "after $answered answers: sessions can't be used";
+        like $run->{out}, qr/^  BAD   no answer within 300ms\n +-> \w/m, 'said';
+        is scalar( my @asked = $proxy->requests ), $answered + 1, 'and no more questions';
+    }
+};
+
+subtest 'a server that keeps something to itself' => sub {
+    my $server = Fixture::Memcached->start;
+    my $proxy  = Fixture::Scripted->start(
+        upstream => $server,
+        script   => [ ['pass'], ['pass'], [ [ say => "ERROR\r\n" ] ] ],
+    );
+    my $run = memd( '-s', $proxy->address, 'doctor' );
+    is $run->{status}, 1, 'something to look at';
+    like $run->{out}, qr/^  look  does not tell its settings: .*ERROR.*\n +-> is that memcached itself/m, 'said';
+};
+
 subtest 'an embedded store' => sub {
     my $dir       = File::Temp->newdir;
     my %arguments = ( servers => ["embedded:$dir/s?size=1M"] );

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use session::{Answer, NoWait, Question, Target, Topic, inspect, inspect_embedded};
+use session::{Config, NoWait, Question, Server, Target, Topic, inspect, inspect_embedded};
 
 use crate::failure::{Code, Failure, Result};
 use crate::info::share;
@@ -119,33 +119,13 @@ fn write(out: &mut impl Write, reports: &[Report], quiet: bool) -> Result<Level>
 }
 
 fn servers(settings: &Settings) -> Result<Vec<Report>> {
-    let ask = |question| -> Result<Vec<(String, Answer)>> { Ok(inspect(&settings.config, question, &mut NoWait)?) };
-    let began = now();
-    let general = ask(Question::Stats(Topic::General))?;
-    let waited = now().saturating_sub(began);
-    let (meta, rules) = (ask(Question::Meta)?, ask(Question::Stats(Topic::Settings))?);
-    let items = ask(Question::Stats(Topic::Items))?;
+    let Target::Memcached(servers) = &settings.config.servers else { return Ok(Vec::new()) };
     let mut reports: Vec<Report> = Vec::new();
     let mut versions = HashSet::new();
-    for (((address, general), (_, meta)), ((_, rules), (_, items))) in
-        general.into_iter().zip(meta).zip(rules.into_iter().zip(items))
-    {
-        let mut report = Report::new(format!("memcached {address}"));
-        match general {
-            Err(error) => report.bad(without(&error.to_string(), &address), UNREACHABLE),
-            Ok(general) => {
-                let facts = Facts::new(general, rules.unwrap_or_default(), items.unwrap_or_default());
-                versions.insert(facts.text("version").to_owned());
-                match meta {
-                    Ok(_) => report.good(format!("{}, speaks meta commands", facts.introduction())),
-                    Err(error) => report.bad(without(&error.to_string(), &address), TOO_OLD),
-                }
-                facts.memory(&mut report);
-                facts.load(&mut report);
-                facts.clock(&mut report, began, waited);
-                facts.rules(&mut report);
-            }
-        }
+    for server in servers {
+        let mut report = Report::new(format!("memcached {}", server.address));
+        let alone = Target::Memcached(vec![Server { weight: 1, ..server.clone() }]);
+        examine(&Config { servers: alone, ..settings.config.clone() }, &mut report, &mut versions)?;
         reports.push(report);
     }
     if versions.len() > 1
@@ -160,7 +140,55 @@ fn servers(settings: &Settings) -> Result<Vec<Report>> {
     Ok(reports)
 }
 
+/// Asks one server. The first question that stays without an answer is the last one: each costs the whole timeout.
+fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>) -> Result<()> {
+    let ask = |question| -> Result<Answer> {
+        let (address, answer) = inspect(config, question, &mut NoWait)?.swap_remove(0);
+        Ok(answer.map_err(|error| (without(&error.to_string(), &address), error.is_timeout())))
+    };
+    let began = now();
+    let general = match ask(Question::Stats(Topic::General))? {
+        Ok(general) => general,
+        Err((text, _)) => {
+            report.bad(text, UNREACHABLE);
+            return Ok(());
+        }
+    };
+    let waited = now().saturating_sub(began);
+    let mut facts = Facts { general: general.into_iter().collect(), ..Facts::default() };
+    versions.insert(facts.text("version").to_owned());
+    match ask(Question::Meta)? {
+        Ok(_) => report.good(format!("{}, speaks meta commands", facts.introduction())),
+        Err((text, true)) => {
+            report.bad(text, SILENT);
+            return Ok(());
+        }
+        Err((text, false)) => report.bad(text, TOO_OLD),
+    }
+    for topic in [Topic::Settings, Topic::Items] {
+        match ask(Question::Stats(topic))? {
+            Ok(list) if topic == Topic::Settings => facts.rules = list.into_iter().collect(),
+            Ok(list) => facts.items = list,
+            Err((text, true)) => {
+                report.bad(text, SILENT);
+                return Ok(());
+            }
+            Err((text, false)) => report.look(format!("does not tell its {}: {text}", topic.word()), NOT_ITSELF),
+        }
+    }
+    facts.memory(report);
+    facts.load(report);
+    facts.clock(report, began, waited);
+    facts.rules(report);
+    Ok(())
+}
+
+/// What a server has told, or why not: in words, and whether it kept silent.
+type Answer = std::result::Result<Vec<(String, String)>, (String, bool)>;
+
 const UNREACHABLE: &str = "is memcached running there? Does a firewall let this host through?";
+const SILENT: &str = "is it overloaded, or stopped? Is something in between that holds connections?";
+const NOT_ITSELF: &str = "is that memcached itself, or something in front of it?";
 const TOO_OLD: &str = "upgrade it to memcached 1.6 or later; sessions can't be kept there";
 
 /// An address that is given twice counts twice in placement.
@@ -175,6 +203,7 @@ fn twice(settings: &Settings, reports: &mut Vec<Report>) {
 }
 
 /// What a server has told.
+#[derive(Default)]
 struct Facts {
     general: HashMap<String, String>,
     rules: HashMap<String, String>,
@@ -182,10 +211,6 @@ struct Facts {
 }
 
 impl Facts {
-    fn new(general: Vec<(String, String)>, rules: Vec<(String, String)>, items: Vec<(String, String)>) -> Facts {
-        Facts { general: general.into_iter().collect(), rules: rules.into_iter().collect(), items }
-    }
-
     fn text(&self, name: &str) -> &str {
         self.general.get(name).map_or("?", String::as_str)
     }
@@ -398,7 +423,11 @@ mod tests {
     }
 
     fn findings(general: &[(&str, &str)], rules: &[(&str, &str)], items: &[(&str, &str)]) -> Vec<String> {
-        let facts = Facts::new(pairs(general), pairs(rules), pairs(items));
+        let facts = Facts {
+            general: pairs(general).into_iter().collect(),
+            rules: pairs(rules).into_iter().collect(),
+            items: pairs(items),
+        };
         let mut report = Report::new("memcached a:1");
         facts.memory(&mut report);
         facts.load(&mut report);

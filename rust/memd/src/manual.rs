@@ -29,7 +29,7 @@ fn page() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    section(&mut page, "SYNOPSIS", SYNOPSIS)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     writeln!(page, ".SH COMMANDS")?;
@@ -88,6 +88,10 @@ fn escape(text: &str) -> String {
         escaped.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
     lines.collect::<Vec<_>>().join("\n")
 }
+
+const SYNOPSIS: &str = ".B memd
+[\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]
+";
 
 const FILES: &str = ".TP
 The configuration file
@@ -155,6 +159,8 @@ mod tests {
                 assert!(page.contains(&escape(&format!("--{long}"))), "{long}");
             }
         }
+        // What is generated names options without what they take, and calls the command <subcommands>.
+        assert!(!page.contains("<subcommands>"));
         assert!(page.lines().all(|line| !line.starts_with('\'')));
     }
 }

@@ -180,6 +180,8 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Passed {
     /// Items that were listed, and were not there any more.
     pub(crate) gone: u64,
+    /// Items whose keys only other clients can name.
+    pub(crate) foreign: u64,
     /// Items that are not where their keys belong.
     pub(crate) misplaced: u64,
     /// The servers that could not be reached.

@@ -178,6 +178,7 @@ impl Store {
             return Err(error);
         }
         let passed = passed?;
+        scanned.others += passed.foreign;
         scanned.gone = passed.gone;
         scanned.misplaced = passed.misplaced;
         scanned.unreachable = passed.unreachable;

@@ -26,7 +26,7 @@ use super::Memcached;
 use super::socket::{Deadline, Socket, arrived};
 use crate::backend::{Passed, Seen};
 use crate::error::{Error, Kind, Result};
-use crate::id::home_of;
+use crate::id::{MAX_KEY, home_of, is_key};
 use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
@@ -74,9 +74,12 @@ impl Memcached {
             return Err(passed.unreachable.swap_remove(0));
         }
         for (server, socket) in sockets.into_iter().enumerate() {
-            if let Some(socket) = socket
-                && self.scan_server(server, socket, &up, &mut passed, each, wait)?.is_break()
-            {
+            let Some(mut socket) = socket else { continue };
+            // It may have been closed as idle while the servers before it were listed.
+            if !socket.is_quiet() {
+                socket = self.connect_for_scan(server, wait)?;
+            }
+            if self.scan_server(server, socket, &up, &mut passed, each, wait)?.is_break() {
                 break;
             }
         }
@@ -119,6 +122,11 @@ impl Memcached {
             wait.interrupted().map_err(|_| Kind::Interrupted)?;
             let came = dump.take_in(AT_ONCE, |key| match key.strip_prefix(self.namespace.as_slice()) {
                 None => Ok(()),
+                // memcached takes any bytes in a key that is sent in base64. In a command they could begin another one.
+                Some(_) if key.len() > MAX_KEY || !is_key(key) => {
+                    passed.foreign += 1;
+                    Ok(())
+                }
                 Some(id) if self.belongs(id, server, up) => keys.push(key),
                 Some(_) => {
                     passed.misplaced += 1;

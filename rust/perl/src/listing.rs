@@ -127,19 +127,20 @@ fn by_principal<T>(
     let mut wait = Signals::new(perl);
     let found = store.id_for_principal(&principal, &mut wait).and_then(|id| match id {
         None => Ok(None),
-        Some(id) => Ok(store.load(&id, &mut wait)?.map(|loaded| (id, loaded))),
+        Some(id) => Ok(store.look(&id, &mut wait)?.map(|stored| (id, stored))),
     });
-    let Some((id, loaded)) = wait.outcome(found)? else {
+    let Some((id, stored)) = wait.outcome(found)? else {
         return Ok(None);
     };
-    if loaded.encoding != Encoding::Storable {
+    if stored.encoding() != Encoding::Storable {
         return Ok(None);
     }
+    let body = stored.body(&id)?;
     let told = |error: storable::Error| Error::from(error).in_session(&id);
-    let fields = Fields::parse(&loaded.body, &options.config.limits).map_err(told)?;
+    let fields = Fields::parse(&body, &options.config.limits).map_err(told)?;
     match test {
         Some(test) if !test.holds(&fields) => Ok(None),
-        _ => make(&id, &loaded.body, &fields).map(Some).map_err(|error| error.in_session(&id)),
+        _ => make(&id, &body, &fields).map(Some).map_err(|error| error.in_session(&id)),
     }
 }
 

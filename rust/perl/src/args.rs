@@ -103,11 +103,7 @@ impl Options {
         };
         // `ttl` is another name for `timeout` and wins, wherever it stands in the hash.
         let mut ttl = None;
-        // SAFETY: the hash is not tied, and nothing below changes it.
-        let entries = unsafe { args.entries() };
-        for entry in entries {
-            // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
-            let (name, value) = (entry.text(), unsafe { Scalar::from_raw(entry.value()) });
+        for (name, value) in given(perl, args) {
             let argument = Argument { perl, name: &name, value };
             match &*name {
                 "servers" => {}
@@ -191,6 +187,15 @@ pub(crate) fn untied(perl: Perl, args: Hash) -> Result<Option<Owned>> {
         .sub(c"Apache::Session::Memorycached::Native::_copy")
         .ok_or_else(|| Error::text("Apache::Session::Memorycached::Native is not loaded"))?;
     perl.call(copy, &[perl.reference(args.scalar()).scalar()]).map(Some)
+}
+
+/// The names and values in a hash that is not tied. They stay alive for as long as the method runs: a value may be an object
+/// that overloads what it is taken as, by a sub that changes the hash.
+pub(crate) fn given(perl: Perl, args: Hash) -> Vec<(String, Scalar)> {
+    // SAFETY: the hash is not tied, and one more owner of a value changes nothing.
+    let entries = unsafe { args.entries() };
+    // SAFETY: a value that the hash keeps alive.
+    entries.map(|entry| (entry.text(), unsafe { Scalar::from_raw(entry.value()) }.own(perl).mortal())).collect()
 }
 
 /// One argument, and what its value can be taken as. An undefined value is as good as none.

@@ -112,7 +112,8 @@ impl OwnKey {
         let mut key = OwnKey { bytes: [0; KEY], len: 0, hash: None };
         let mut string = value;
         if let Some(pair) = value.array() {
-            let (hash, name) = (pair.get(0), pair.get(1));
+            // The number of an object may be a sub's, which changes the array.
+            let [hash, name] = [0, 1].map(|index| pair.get(index).map(|part| part.own(perl).mortal()));
             let hash = hash.map(|hash| hash.to_number(perl)).transpose()?.and_then(std::result::Result::ok);
             match (hash, name) {
                 (Some(hash), Some(name)) if hash >= 0.0 => (key.hash, string) = (Some(hash as u64), name),
@@ -203,19 +204,25 @@ fn work<T>(
     counter: Counter,
     operation: impl FnOnce(&mut session::Client, &mut Signals) -> session::Result<T>,
 ) -> Result<Option<T>> {
-    let mut inner = {
+    let (mut inner, config) = {
         let mut client = this.borrow_mut();
         client.counted[counter as usize] += 1;
         client.error = None;
-        match client.inner.take() {
+        let inner = match client.inner.take() {
             Some(inner) => inner,
             // Also where a signal's handler came while the same client waits.
             None => session::Client::open(client.config.clone())?,
-        }
+        };
+        (inner, client.config.clone())
     };
     let mut signals = Signals::new(call.perl);
     let result = operation(&mut inner, &mut signals);
-    this.borrow_mut().inner = Some(inner);
+    let mut client = this.borrow_mut();
+    // Unless a signal's handler has changed the options meanwhile.
+    if Arc::ptr_eq(&client.config, &config) {
+        client.inner = Some(inner);
+    }
+    drop(client);
     match signals.outcome(result) {
         Ok(value) => Ok(Some(value)),
         Err(Error::Session(error)) => fail(call, this, error.to_string()).map(|()| None),
@@ -595,8 +602,10 @@ pub(crate) fn each_key(call: &mut Call<'_>) -> Result<Return> {
     let mut client = session::Client::open(this.borrow().config.clone())?;
     let mut signals = Signals::new(perl);
     let listed = client.keys(&prefix, &mut signals, |key| {
-        perl.call(code, &[perl.bytes(key).mortal()])?.free()?;
-        Ok(ControlFlow::Continue(()))
+        let key = perl.bytes(key);
+        let called = perl.call(code, &[key.scalar()]).and_then(Owned::free);
+        let freed = key.free();
+        called.and(freed).map(|()| ControlFlow::Continue(()))
     });
     match signals.after(listed) {
         Ok(count) => Ok(Return::Value(perl.unsigned(count).mortal())),

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use session::Config;
 
-use crate::args::{Argument, unknown};
+use crate::args::{Argument, given, unknown};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -89,10 +89,7 @@ impl Options {
             utf8: false,
             on_error: OnError::Warn,
         };
-        // SAFETY: the hash is not tied, and nothing below changes it.
-        for entry in unsafe { args.entries() } {
-            // SAFETY: an entry of a live hash, whose key and value stay as they are while we look.
-            let (name, value) = (entry.text(), unsafe { Scalar::from_raw(entry.value()) });
+        for (name, value) in given(perl, args) {
             options.take(&Argument { perl, name: &name, value }, warnings)?;
         }
         Ok(options)

@@ -263,7 +263,8 @@ Gives a value a new expiry. True, false where there is none, undef on an error.
 
 Calls C<< $code->($key) >> for each key that begins with I<$prefix>, in any order, while the servers still list their
 items. Returns how many there were, or undef where a server has failed. If the code dies, so does this. The code may use the client,
-and delete what it is given. Of several servers, keys that lie where nobody looks for them are left out. A server lists its items to one
+and delete what it is given. Of several servers, keys that lie where nobody looks for them are left out; so are keys with blanks or
+control characters, which only other clients can give, in base64. A server lists its items to one
 caller at a time; this waits for its turn for up to 30 s.
 
 =head2 error

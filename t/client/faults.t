@@ -208,7 +208,6 @@ subtest 'arguments' => sub {
     for my $bad (
         [ servers           => 'localhost:11211',    qr/^argument servers: takes a reference to an array/ ],
         [ servers           => ['localhost'],        qr/^argument servers: takes "host:port"/ ],
-        [ servers           => [],                   qr/^argument servers: takes/ ],
         [ namespace         => 'two words',          qr/^argument namespace: takes/ ],
         [ connect_timeout   => 'soon',               qr/^argument connect_timeout: takes/ ],
         [ on_error          => 'never',              qr/^argument on_error: takes warn or die or quiet/ ],

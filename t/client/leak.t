@@ -38,13 +38,27 @@ on_each_backend {
             $memd->set( key => { code => sub { } } );
         }
     };
-    tight 'get'        => sub { my $got = $memd->get($_) for qw(a key none) };
-    tight 'gets'       => sub { my $got = $memd->gets('a') };
-    tight 'cas'        => sub { $memd->cas( 'key', $memd->gets('key')->[0], $data ) };
-    tight 'get_multi'  => sub { my $got = $memd->get_multi( qw(a b c none), 'two words' ) };
-    tight 'gets_multi' => sub { my $got = $memd->gets_multi(qw(a b c none)) };
-    tight 'many keys'  => sub { my $got = $memd->get_multi( 1 .. 100 ) };
-    tight 'pairs'      => sub {
+    tight 'get'             => sub { my $got = $memd->get($_) for qw(a key none) };
+    tight 'gets'            => sub { my $got = $memd->gets('a') };
+    tight 'cas'             => sub { $memd->cas( 'key', $memd->gets('key')->[0], $data ) };
+    tight 'get_multi'       => sub { my $got = $memd->get_multi( qw(a b c none), 'two words' ) };
+    tight 'gets_multi'      => sub { my $got = $memd->gets_multi(qw(a b c none)) };
+    tight 'changes of many' => sub {
+        my @results = $memd->set_multi( [ m1 => $data ], [ m2 => "\x{263a}" ], [ 'two words' => 1 ] );
+        my $results = $memd->set_multi( [ m1 => $data ], [ m2 => 2 ] );
+        $memd->set_multi( [ m1 => 1 ] );
+        @results = ( $memd->incr_multi( 'm1', [ m2 => 2 ], 'none' ), $memd->append_multi( [ m1 => 1 ] ) );
+        $results = $memd->cas_multi( [ m1 => 1, $data ], [ [ 7, 'm2' ], 1, 2 ] );
+        @results = $memd->touch_multi( [ m1 => 9 ], 'm2' );
+        $results = $memd->delete_multi(qw(m1 m2 none));
+        eval { $memd->set_multi( [ m1 => $data ], [ m2 => undef ] ) };
+        eval {
+            $memd->set_multi( [ m1 => $data ], [ m2 => sub { } ] );
+        };
+    };
+    tight 'gat' => sub { my @got = ( $memd->gat( 60, 'a' ), $memd->gats( 60, 'a' ), $memd->gat_multi( 60, 'a' ) ) };
+    tight 'many keys' => sub { my $got = $memd->get_multi( 1 .. 100 ) };
+    tight 'pairs'     => sub {
         $memd->get( [ 7, 'a' ] );
         eval { $memd->get( [] ) }
     };

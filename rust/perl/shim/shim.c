@@ -46,6 +46,15 @@ XS_INTERNAL(mc_method)
     case MC_LEAVE:
         JMPENV_JUMP(2);
         break;
+    case MC_LIST: {
+        AV *list = (AV *)outcome.value;
+        SSize_t count = av_len(list) + 1;
+        SP = PL_stack_base + ax - 1;
+        EXTEND(SP, count);
+        for (i = 0; i < count; i++)
+            ST(i) = sv_2mortal(SvREFCNT_inc_simple_NN(*av_fetch(list, i, 0)));
+        XSRETURN(count);
+    }
     default:
         break;
     }
@@ -57,6 +66,18 @@ XS_INTERNAL(mc_method)
     }
     ST(0) = outcome.value;
     XSRETURN(1);
+}
+
+int mc_context(pTHX)
+{
+    switch (GIMME_V) {
+    case G_VOID:
+        return 0;
+    case G_SCALAR:
+        return 1;
+    default:
+        return 2;
+    }
 }
 
 void mc_define(pTHX_ const char *name, mc_body body)

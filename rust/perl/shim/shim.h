@@ -13,7 +13,8 @@ enum mc_end {
     MC_VALUE,  /* return `value`, borrowed or mortal; NULL returns the empty list */
     MC_CROAK,  /* die with `value`, which is owned */
     MC_SUPER,  /* call the CV `value` with the same arguments and return what it returns */
-    MC_LEAVE   /* a callback called exit: go on leaving */
+    MC_LEAVE,  /* a callback called exit: go on leaving */
+    MC_LIST    /* return the elements of the array `value`, which is mortal */
 };
 
 typedef struct {

@@ -3,6 +3,7 @@
 use libperl_sys::{self as sys, AV, SV};
 
 use crate::scalar::Scalar;
+use crate::shim;
 
 /// A Perl array that somebody else keeps alive for as long as we look at it.
 #[repr(transparent)]
@@ -19,6 +20,11 @@ impl Array {
     pub(crate) fn scalar(self) -> Scalar {
         // SAFETY: an array is a scalar to perl.
         unsafe { Scalar::from_raw(self.0.cast()) }
+    }
+
+    pub(crate) fn is_tied(self) -> bool {
+        // SAFETY: looks through the magic of a live array.
+        self.scalar().flags() & sys::SVs_RMG != 0 && unsafe { shim::mc_is_tied(self.0.cast(), i32::from(b'P')) != 0 }
     }
 
     /// How many elements it has.

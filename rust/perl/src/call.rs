@@ -7,9 +7,9 @@ use libperl_sys::{CV, PerlInterpreter, SV, thx};
 
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::perl::Perl;
+use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
-use crate::shim::{End, Outcome};
+use crate::shim::{self, End, Outcome};
 
 /// One call of a native method.
 pub(crate) struct Call<'a> {
@@ -25,8 +25,18 @@ pub(crate) enum Return {
     Nothing,
     /// Borrowed from something that outlives the call, or mortal.
     Value(Scalar),
+    /// A list, undef for `None`.
+    List(Vec<Option<Owned>>),
     /// Whatever this sub returns for the same arguments.
     Super(*mut CV),
+}
+
+/// What the caller does with what a method returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Context {
+    Void,
+    Scalar,
+    List,
 }
 
 /// A native method.
@@ -52,6 +62,16 @@ impl Call<'_> {
         self.arg(0).hash().ok_or_else(|| Error::text("called without its object"))
     }
 
+    /// The context of the call. To be asked for before anything else is called.
+    pub(crate) fn context(&self) -> Context {
+        // SAFETY: inside a call from Perl.
+        match unsafe { shim::mc_context(self.perl.raw()) } {
+            0 => Context::Void,
+            1 => Context::Scalar,
+            _ => Context::List,
+        }
+    }
+
     pub(crate) fn warn(&mut self, text: impl Into<String>) {
         self.warnings.push(text.into());
     }
@@ -68,6 +88,7 @@ pub(crate) fn run(method: Method, raw: *mut PerlInterpreter, args: *const *mut S
     let (end, value) = match result {
         Ok(Return::Nothing) => (End::Value, ptr::null_mut()),
         Ok(Return::Value(value)) => (End::Value, value.raw()),
+        Ok(Return::List(values)) => (End::List, mortal_array(perl, values).raw()),
         Ok(Return::Super(cv)) => (End::Super, cv.cast()),
         Err(error) => match error.into_scalar(perl) {
             Some(error) => (End::Croak, error.into_raw()),
@@ -76,6 +97,18 @@ pub(crate) fn run(method: Method, raw: *mut PerlInterpreter, args: *const *mut S
     };
     // SAFETY: the shim passes its own outcome.
     unsafe { *outcome = Outcome { end, value, warnings } };
+}
+
+fn mortal_array(perl: Perl, values: Vec<Option<Owned>>) -> Scalar {
+    // SAFETY: a new array, which takes over each value.
+    unsafe {
+        let array = shim::mc_new_array(perl.raw(), 0);
+        for value in values {
+            let value = value.map_or_else(|| thx::Perl_newSV(perl.raw(), 0), Owned::into_raw);
+            thx::Perl_av_push(perl.raw(), array.cast(), value);
+        }
+        Owned::from_raw(perl, array).mortal()
+    }
 }
 
 fn warnings_array(perl: Perl, warnings: &[String]) -> *mut libperl_sys::AV {

@@ -1,7 +1,9 @@
 //! `Apache::Session::Memorycached::Client`: the calls of Cache::Memcached, over [`session::Client`].
 //!
 //! - `options`: the arguments of `new`
-//! - `value`: Perl values as items
+//! - `key`: keys; `value`: Perl values as items
+//! - `read`: the calls that read; `multi`: those that change many items at once; those for one are here
+//! - `ask`: what is asked of servers
 //!
 //! Keys and values are copied before anything is sent: while a server is waited for, a signal's handler may change or
 //! free the caller's.
@@ -9,19 +11,29 @@
 //! What a server does wrong is an error of the method: it is kept for `error`, told as `on_error` says, and the method
 //! returns undef. Whatever the caller does wrong, other than by a key that can't be one, dies.
 
+mod ask;
+mod key;
+mod multi;
 mod options;
+mod read;
 mod value;
 
 use std::cell::RefCell;
 use std::ffi::c_int;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use session::{Change, Config, Key, Mode, Question, Side, Topic, Version, give_buffer, inspect, take_buffer};
+use session::{Change, Config, Key, Mode, Side, Version, give_buffer, take_buffer};
 
+pub(crate) use self::ask::{ask, counted, each_key, flush, note};
+use self::key::OwnKey;
+pub(crate) use self::multi::{
+    add_multi, append_multi, cas_multi, decr_multi, delete_multi, incr_multi, prepend_multi, replace_multi, set_multi,
+    touch_multi,
+};
 use self::options::{OnError, Options};
-use crate::args::untied;
+pub(crate) use self::read::{gat, gat_multi, gats, gats_multi, get, get_multi, gets, gets_multi};
+use crate::args::{given, untied};
 use crate::call::{Call, Return};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
@@ -96,49 +108,6 @@ enum Counter {
     GetKeys,
 }
 
-/// The longest key is 250 bytes; what is longer is refused in any case, and its beginning tells which it was.
-const KEY: usize = 300;
-
-/// A key of the caller's, copied.
-struct OwnKey {
-    bytes: [u8; KEY],
-    len: usize,
-    hash: Option<u64>,
-}
-
-impl OwnKey {
-    /// A string, or as in Cache::Memcached a reference to an array of a hash and a string.
-    fn of(perl: Perl, value: Scalar) -> Result<OwnKey> {
-        let mut key = OwnKey { bytes: [0; KEY], len: 0, hash: None };
-        let mut string = value;
-        if let Some(pair) = value.array() {
-            // The number of an object may be a sub's, which changes the array.
-            let [hash, name] = [0, 1].map(|index| pair.get(index).map(|part| part.own(perl).mortal()));
-            let hash = hash.map(|hash| hash.to_number(perl)).transpose()?.and_then(std::result::Result::ok);
-            match (hash, name) {
-                (Some(hash), Some(name)) if hash >= 0.0 => (key.hash, string) = (Some(hash as u64), name),
-                _ => return Err(Error::text("argument key: takes a string, or [ hash value, string ]")),
-            }
-        }
-        string.with_bytes(perl, |bytes| {
-            key.len = bytes.len().min(KEY);
-            key.bytes[..key.len].copy_from_slice(&bytes[..key.len]);
-        })?;
-        Ok(key)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    fn key(&self) -> Key<'_> {
-        match self.hash {
-            Some(hash) => Key::at(hash, self.bytes()),
-            None => Key::new(self.bytes()),
-        }
-    }
-}
-
 /// `new CLASS, { ARGUMENTS } | ARGUMENTS`
 pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
@@ -158,10 +127,8 @@ pub(crate) fn new(call: &mut Call<'_>) -> Result<Return> {
     let hash = perl.hash();
     // SAFETY: a new hash, which its owner keeps alive.
     let object = unsafe { Hash::from_raw(hash.scalar().raw().cast()) };
-    for name in ["servers", "namespace", "classes"] {
-        if let Some(value) = args.get(perl, name) {
-            object.set(perl, name, value.copy(perl)?)?;
-        }
+    for (name, value) in given(perl, args) {
+        object.set(perl, &name, value.copy(perl)?)?;
     }
     native::attach(perl, hash.scalar(), &Rc::new(RefCell::new(client)));
     hash.scalar().bless(perl, class);
@@ -301,12 +268,14 @@ fn store(call: &mut Call<'_>, counter: Counter, mode: Mode, at: usize) -> Result
     outcome(call, stored)
 }
 
+const WIDE: &str = "Wide character in a value; it is stored as UTF-8, and comes back as bytes (see utf8)";
+
 /// Cache::Memcached's words for what is not a value, and perl's for what can't be bytes.
 fn warn_of_value(call: &mut Call<'_>, value: Scalar, key: &OwnKey, this: &Shared) -> Result<()> {
     if !value.is_defined() && !value.is_magical() {
         call.warn(format!("value for memkey:{} is not defined", key.bytes().escape_ascii()));
     } else if !value.is_reference() && value.is_wide(call.perl)? && !this.borrow().options.utf8 {
-        call.warn("Wide character in a value; it is stored as UTF-8, and comes back as bytes (see utf8)");
+        call.warn(WIDE);
     }
     Ok(())
 }
@@ -399,89 +368,6 @@ fn count(call: &mut Call<'_>, counter: Counter, operation: Count) -> Result<Retu
     }
 }
 
-/// `get CLIENT, KEY`
-pub(crate) fn get(call: &mut Call<'_>) -> Result<Return> {
-    let this = this(call)?;
-    let key = OwnKey::of(call.perl, call.arg(1))?;
-    let found = work(call, &this, Counter::Get, |client, wait| client.get(key.key(), wait))?;
-    match found.flatten() {
-        Some(value) => match readable(call, &this, key.bytes(), value)? {
-            Some(value) => Ok(Return::Value(value.mortal())),
-            None => undef(call),
-        },
-        None => undef(call),
-    }
-}
-
-/// `gets CLIENT, KEY`: `[ VERSION, VALUE ]`
-pub(crate) fn gets(call: &mut Call<'_>) -> Result<Return> {
-    let this = this(call)?;
-    let key = OwnKey::of(call.perl, call.arg(1))?;
-    let found = work(call, &this, Counter::Get, |client, wait| client.get(key.key(), wait))?;
-    let Some(value) = found.flatten() else {
-        return undef(call);
-    };
-    let version = value.version;
-    match readable(call, &this, key.bytes(), value)? {
-        Some(value) => Ok(Return::Value(with_version(call.perl, version, value).mortal())),
-        None => undef(call),
-    }
-}
-
-/// The Perl value of an item; `None` where it is damaged, and that was told.
-fn readable(call: &mut Call<'_>, this: &Shared, key: &[u8], value: session::Value) -> Result<Option<Owned>> {
-    let perl = call.perl;
-    let classes = call.object()?.get(perl, "classes").unwrap_or(perl.undef());
-    let classes = Classes::from_argument(perl, classes)?;
-    let utf8 = this.borrow().options.utf8;
-    match value::read(perl, key, value, utf8, &classes) {
-        Ok(value) => Ok(Some(value)),
-        Err(Error::Text(text)) => fail(call, this, text).map(|()| None),
-        Err(other) => Err(other),
-    }
-}
-
-fn with_version(perl: Perl, version: Version, value: Owned) -> Owned {
-    perl.array(vec![perl.unsigned(version.number()), value])
-}
-
-/// `get_multi CLIENT, KEYS`
-pub(crate) fn get_multi(call: &mut Call<'_>) -> Result<Return> {
-    multi(call, |_, _, value| value)
-}
-
-/// `gets_multi CLIENT, KEYS`
-pub(crate) fn gets_multi(call: &mut Call<'_>) -> Result<Return> {
-    multi(call, with_version)
-}
-
-fn multi(call: &mut Call<'_>, entry: fn(Perl, Version, Owned) -> Owned) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let keys = (1..call.items()).map(|index| OwnKey::of(perl, call.arg(index))).collect::<Result<Vec<OwnKey>>>()?;
-    this.borrow_mut().counted[Counter::GetKeys as usize] += keys.len() as u64;
-    let found = perl.hash();
-    // SAFETY: a new hash, which its owner keeps alive.
-    let entries = unsafe { Hash::from_raw(found.scalar().raw().cast()) };
-    let read = work(call, &this, Counter::GetMulti, |client, wait| {
-        let keys: Vec<Key<'_>> = keys.iter().map(OwnKey::key).collect();
-        client.get_multi(&keys, wait)
-    })?;
-    if let Some((values, errors)) = read {
-        for (key, value) in keys.iter().zip(values) {
-            let Some(value) = value else { continue };
-            let version = value.version;
-            if let Some(value) = readable(call, &this, key.bytes(), value)? {
-                let name = perl.bytes(key.bytes());
-                entries.store(perl, &name.scalar().key(perl)?, entry(perl, version, value))?;
-            }
-        }
-        for error in errors {
-            fail(call, &this, error.to_string())?;
-        }
-    }
-    Ok(Return::Value(perl.reference_to(found).mortal()))
-}
-
 /// `error CLIENT`: what went wrong in the last call, or undef.
 pub(crate) fn error(call: &mut Call<'_>) -> Result<Return> {
     match &this(call)?.borrow().error {
@@ -511,9 +397,7 @@ pub(crate) fn change(call: &mut Call<'_>) -> Result<Return> {
     let mut client = this.borrow_mut();
     client.options = options;
     client.reopen()?;
-    if matches!(&*name, "servers" | "namespace") {
-        call.object()?.set(perl, &name, call.arg(2).copy(perl)?)?;
-    }
+    call.object()?.set(perl, &name, call.arg(2).copy(perl)?)?;
     Ok(Return::Nothing)
 }
 
@@ -525,110 +409,6 @@ impl Client {
         self.inner = None;
         Ok(())
     }
-}
-
-/// `_counted CLIENT`: how often each method was called.
-pub(crate) fn counted(call: &mut Call<'_>) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let hash = perl.hash();
-    // SAFETY: a new hash, which its owner keeps alive.
-    let entries = unsafe { Hash::from_raw(hash.scalar().raw().cast()) };
-    for (name, &count) in CALLS.iter().zip(&this.borrow().counted) {
-        if count > 0 {
-            entries.set(perl, name, perl.unsigned(count))?;
-        }
-    }
-    Ok(Return::Value(perl.reference_to(hash).mortal()))
-}
-
-/// `_ask CLIENT, TOPIC`: what each server says of itself, `[ [ ADDRESS, [ NAME, VALUE, ... ] ], ... ]`. Where one has failed,
-/// there is a text instead of its list.
-pub(crate) fn ask(call: &mut Call<'_>) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let topic = call.arg(1).to_text(perl)?;
-    let question = match &*topic {
-        "version" => Question::Version,
-        "misc" => Question::Stats(Topic::General),
-        "items" => Question::Stats(Topic::Items),
-        "slabs" => Question::Stats(Topic::Slabs),
-        "sizes" => Question::Stats(Topic::Sizes),
-        "settings" => Question::Stats(Topic::Settings),
-        "conns" => Question::Stats(Topic::Conns),
-        _ => {
-            let takes = "misc, items, slabs, sizes, settings, conns or self";
-            return Err(Error::text(format!("argument stats: takes {takes}, not '{topic}'")));
-        }
-    };
-    let config = this.borrow().config.clone();
-    let mut signals = Signals::new(perl);
-    let asked = inspect(&config, question, &mut signals);
-    let answers = signals.outcome(asked)?.into_iter().map(|(address, answer)| {
-        let answer = match answer {
-            Ok(pairs) => {
-                perl.array(pairs.iter().flat_map(|(name, value)| [perl.text(name), perl.text(value)]).collect())
-            }
-            Err(error) => perl.text(&error.to_string()),
-        };
-        perl.array(vec![perl.text(&address), answer])
-    });
-    Ok(Return::Value(perl.array(answers.collect()).mortal()))
-}
-
-/// `_flush CLIENT, DELAY`: what has gone wrong, a text for each server on which it did.
-pub(crate) fn flush(call: &mut Call<'_>) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let takes = || Error::text("argument delay: takes a whole number of seconds");
-    let delay = match call.arg(1).is_defined() {
-        true => unsigned(perl, call.arg(1))?.and_then(|delay| u32::try_from(delay).ok()).ok_or_else(takes)?,
-        false => 0,
-    };
-    let config = this.borrow().config.clone();
-    let mut signals = Signals::new(perl);
-    let flushed = session::Client::open(config)?.flush(delay, &mut signals);
-    let faults = signals.outcome(flushed)?.into_iter().filter_map(|(_, outcome)| outcome.err());
-    let faults = faults.map(|error| perl.text(&error.to_string())).collect();
-    Ok(Return::Value(perl.array(faults).mortal()))
-}
-
-/// `each_key CLIENT, PREFIX, CODE`: calls it for each key that begins with the prefix; how many there were.
-pub(crate) fn each_key(call: &mut Call<'_>) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let prefix = call.arg(1).to_bytes(perl)?;
-    let code = call.arg(2).code().ok_or_else(|| Error::text("argument code: takes a reference to a sub"))?;
-    // For as long as this takes, whatever becomes of the caller's reference.
-    let _code = call.arg(2).target().map(|code| code.own(perl));
-    this.borrow_mut().error = None;
-    // Not the client that is kept: the sub may use that one.
-    let mut client = session::Client::open(this.borrow().config.clone())?;
-    let mut signals = Signals::new(perl);
-    let listed = client.keys(&prefix, &mut signals, |key| {
-        let key = perl.bytes(key);
-        let called = perl.call(code, &[key.scalar()]).and_then(Owned::free);
-        let freed = key.free();
-        called.and(freed).map(|()| ControlFlow::Continue(()))
-    });
-    match signals.after(listed) {
-        Ok(count) => Ok(Return::Value(perl.unsigned(count).mortal())),
-        Err(Error::Session(error)) => {
-            fail(call, &this, error.to_string())?;
-            undef(call)
-        }
-        Err(other) => Err(other),
-    }
-}
-
-/// `_note CLIENT, TEXT`: keeps an error for `error`, or forgets the last one; returns `on_error`.
-pub(crate) fn note(call: &mut Call<'_>) -> Result<Return> {
-    let (this, perl) = (this(call)?, call.perl);
-    let text = call.arg(1);
-    let error = if text.is_defined() { Some(text.to_text(perl)?) } else { None };
-    this.borrow_mut().error = error;
-    let on_error = match this.borrow().options.on_error {
-        OnError::Warn => "warn",
-        OnError::Die => "die",
-        OnError::Quiet => "quiet",
-    };
-    Ok(Return::Value(perl.text(on_error).mortal()))
 }
 
 /// `disconnect_all CLIENT`: closes the connections of this thread; the next call opens new ones.

@@ -12,6 +12,7 @@ pub(crate) enum End {
     Croak,
     Super,
     Leave,
+    List,
 }
 
 /// What a native method hands back to C: `mc_outcome`.
@@ -33,6 +34,7 @@ unsafe extern "C" {
     pub(crate) fn mc_boot(perl: *mut PerlInterpreter, cv: *mut CV);
     pub(crate) fn mc_define(perl: *mut PerlInterpreter, name: *const c_char, body: Body);
 
+    pub(crate) fn mc_context(perl: *mut PerlInterpreter) -> c_int;
     pub(crate) fn mc_signals(perl: *mut PerlInterpreter, error: *mut *mut SV) -> c_int;
     pub(crate) fn mc_copy(perl: *mut PerlInterpreter, sv: *mut SV, copy: *mut *mut SV, error: *mut *mut SV) -> c_int;
     pub(crate) fn mc_string(

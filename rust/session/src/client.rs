@@ -16,16 +16,23 @@
 //! # Ok(()) }
 //! ```
 //!
+//! - `batch`: many items in one round trip
+//! - `nowhere`: a client without servers
+//!
 //! Expiries are numbers as memcached's clients give them: 0 is never, up to 30 days are seconds from now, above that it
 //! is a Unix time, and below 0 is past.
 
-use std::collections::BTreeMap;
+mod batch;
+mod nowhere;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rustix::process::getpid;
 
-use crate::backend::{Backend, Item, ItemKey, Op, Reply, Seen, Version, When};
+pub use self::batch::{Effect, Request};
+use self::nowhere::Nowhere;
+use crate::backend::{Backend, Item, ItemKey, Op, Reply, Seen, Version};
 use crate::config::Config;
 use crate::embedded::Embedded;
 use crate::envelope::{self, GZIP, MAX_INFLATED};
@@ -122,13 +129,28 @@ pub enum Change {
     Exists,
 }
 
+impl Change {
+    fn of(reply: Reply) -> Change {
+        match reply {
+            Reply::Missing => Change::Missing,
+            Reply::Exists | Reply::Outdated(_) => Change::Exists,
+            Reply::Stored(_) | Reply::Deleted | Reply::Counted(_) | Reply::Item(_) => Change::Done,
+        }
+    }
+}
+
 impl Client {
     /// A client of this configuration. Fails when that can't be used; nothing is connected to yet.
+    ///
+    /// With an empty list of servers it finds nothing and stores nothing.
     pub fn open(config: impl Into<Arc<Config>>) -> Result<Client> {
         stats::begin_process();
         let config = config.into();
-        config.check()?;
-        let backend = backend(&config.servers, &config);
+        config.check_for_client()?;
+        let backend = match config.has_servers() {
+            true => backend(&config.servers, &config),
+            false => Box::new(Nowhere),
+        };
         let compress_threshold = config.compress_threshold;
         Ok(Client { config, backend, compress_threshold })
     }
@@ -150,50 +172,11 @@ impl Client {
         stats::noted(reply.into_item().map(|item| open(key, item)).transpose())
     }
 
-    /// Reads items in one round trip: each that was found, in the order of their keys.
-    ///
-    /// Where a server fails, the items of the others are read all the same. What went wrong is in the second list; its
-    /// keys are as if they were missing. Fails as a whole only where it was [interrupted](Error::is_interrupted).
-    pub fn get_multi(&mut self, keys: &[Key<'_>], wait: &mut dyn Wait) -> Result<(Vec<Option<Value>>, Vec<Error>)> {
-        let mut values: Vec<Option<Value>> = keys.iter().map(|_| None).collect();
-        let mut errors = Vec::new();
-        let mut good = Vec::with_capacity(keys.len());
-        for (index, &key) in keys.iter().enumerate() {
-            match self.check(key) {
-                Ok(()) => good.push((index, Op::Get { key: key.item_key(), body: true, touch: None })),
-                Err(error) => errors.push(error),
-            }
-        }
-        let mut take = |index: usize, reply: Result<Reply>| {
-            let opened = reply.and_then(|reply| reply.into_item().map(|item| open(keys[index], item)).transpose());
-            match opened {
-                Ok(value) => values[index] = value,
-                Err(error) => errors.push(error),
-            }
-        };
-        match self.exchange(&good, wait) {
-            Ok(replies) => good.iter().zip(replies).for_each(|(&(index, _), reply)| take(index, reply)),
-            Err(error) if error.is_interrupted() => return stats::noted(Err(error)),
-            // One server that can't be reached fails the whole batch: so a batch for each.
-            Err(_) => {
-                let mut parts: BTreeMap<usize, Vec<(usize, Op<'_>)>> = BTreeMap::new();
-                for &(index, op) in &good {
-                    parts.entry(self.backend.part(op.key())).or_default().push((index, op));
-                }
-                for part in parts.into_values() {
-                    match self.exchange(&part, wait) {
-                        Ok(replies) => part.iter().zip(replies).for_each(|(&(index, _), reply)| take(index, reply)),
-                        Err(error) if error.is_interrupted() => return stats::noted(Err(error)),
-                        Err(error) => take(part[0].0, Err(error)),
-                    }
-                }
-            }
-        }
-        if let Some(interrupted) = errors.iter().position(Error::is_interrupted) {
-            return stats::noted(Err(errors.swap_remove(interrupted)));
-        }
-        errors.iter().for_each(stats::count_error);
-        Ok((values, errors.into_iter().map(Error::of_item).collect()))
+    /// Reads an item and gives it a new expiry, in one round trip; `None` where there is none.
+    pub fn get_and_touch(&mut self, key: Key<'_>, expiry: i64, wait: &mut dyn Wait) -> Result<Option<Value>> {
+        let touch = Some(Expiry::from_protocol(expiry));
+        let reply = self.one(key, |key| Op::Get { key, body: true, touch }, wait)?;
+        stats::noted(reply.into_item().map(|item| open(key, item)).transpose())
     }
 
     /// Stores an item. `flags` must not have flag 2.
@@ -211,12 +194,7 @@ impl Client {
             Some(small) => (small.as_slice(), flags | GZIP),
             None => (value, flags),
         };
-        let when = match mode {
-            Mode::Set => When::Always,
-            Mode::Add => When::Missing,
-            Mode::Replace => When::Present,
-            Mode::Version(version) => When::Version(version),
-        };
+        let when = mode.when();
         let expiry = Expiry::from_protocol(expiry);
         self.change(key, |key| Op::Store { key, value, flags, expiry, when }, wait)
     }
@@ -325,24 +303,12 @@ impl Client {
         op: impl FnOnce(ItemKey<'k>) -> Op<'k>,
         wait: &mut dyn Wait,
     ) -> Result<Change> {
-        Ok(match self.one(key, op, wait)? {
-            Reply::Missing => Change::Missing,
-            Reply::Exists | Reply::Outdated(_) => Change::Exists,
-            Reply::Stored(_) | Reply::Deleted | Reply::Counted(_) | Reply::Item(_) => Change::Done,
-        })
+        Ok(Change::of(self.one(key, op, wait)?))
     }
 
     fn one<'k>(&mut self, key: Key<'k>, op: impl FnOnce(ItemKey<'k>) -> Op<'k>, wait: &mut dyn Wait) -> Result<Reply> {
         let reply = self.check(key).and_then(|()| self.backend.one(op(key.item_key()), wait));
         stats::noted(reply.map_err(Error::of_item))
-    }
-
-    fn exchange(&mut self, ops: &[(usize, Op<'_>)], wait: &mut dyn Wait) -> Result<Vec<Result<Reply>>> {
-        if ops.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ops: Vec<Op<'_>> = ops.iter().map(|&(_, op)| op).collect();
-        self.backend.exchange(&ops, wait)
     }
 
     /// Refuses a key that would be taken for a command's end, or that is too long.

@@ -105,8 +105,22 @@ impl Config {
 const DIGEST: usize = 32;
 
 impl Config {
+    /// Whether there is a place for items at all.
+    pub(crate) fn has_servers(&self) -> bool {
+        !matches!(&self.servers, Target::Memcached(servers) if servers.is_empty())
+    }
+
+    /// A client may be without servers, until it is given some; a store may not.
+    pub(crate) fn check_for_client(&self) -> Result<()> {
+        if self.has_servers() { self.check() } else { self.check_all_but_servers() }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         self.servers.check("servers")?;
+        self.check_all_but_servers()
+    }
+
+    fn check_all_but_servers(&self) -> Result<()> {
         if let Some(local) = &self.local {
             local.check("local")?;
         }

@@ -268,6 +268,11 @@ impl Error {
         matches!(self.session_fault(), Some(SessionFault::TooLarge { .. }))
     }
 
+    /// What a whole batch failed of lies in one of its items; nothing was sent, nothing was written.
+    pub(crate) fn is_of_one_item(&self) -> bool {
+        self.is_too_large() || matches!(*self.0, Kind::Embedded { fault: EmbeddedFault::NotNumber, .. })
+    }
+
     /// A server did not answer, or did not accept a connection, in its time.
     pub fn is_timeout(&self) -> bool {
         matches!(*self.0, Kind::Server { fault: Fault::Timeout(_) | Fault::ConnectTimeout(_) | Fault::Busy(_), .. })

@@ -77,7 +77,7 @@ pub type Answer = Result<Vec<(String, String)>>;
 ///
 /// Fails where the configuration can't be used, or `wait` stops it.
 pub fn inspect(config: &Config, question: Question, wait: &mut dyn Wait) -> Result<Vec<(String, Answer)>> {
-    config.check()?;
+    config.check_for_client()?;
     let Target::Memcached(servers) = &config.servers else {
         return Ok(Vec::new());
     };

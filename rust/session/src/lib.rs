@@ -50,7 +50,7 @@ mod wait;
 
 pub use backend::Version;
 pub use body::{Body, Loaded, Origin, Outcome, Saved};
-pub use client::{Change, Client, Key, Mode, Side, Value, disconnect};
+pub use client::{Change, Client, Effect, Key, Mode, Request, Side, Value, disconnect};
 pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
 pub use error::{Error, Result};

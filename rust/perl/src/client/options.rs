@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use session::Config;
+use session::{Config, Target};
 
 use crate::args::{Argument, given, unknown};
 use crate::call::Call;
@@ -19,7 +19,7 @@ pub(crate) enum OnError {
     Quiet,
 }
 
-/// The arguments, checked. `servers`, `namespace` and `classes` stay with the object, too.
+/// The arguments, checked. What was given stays with the object, too.
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) config: Config,
@@ -76,12 +76,24 @@ fn are_storables(perl: Perl, value: Scalar) -> bool {
     is(0, &[c"Storable::nfreeze", c"Storable::freeze"]) && is(1, &[c"Storable::thaw"])
 }
 
+/// The servers; an empty list is none at all, until `set_servers` gives some.
+fn servers(argument: &Argument<'_>) -> Result<Option<Target>> {
+    match argument.value.array() {
+        Some(list) if list.len() == 0 && !list.is_tied() => Ok(Some(Target::Memcached(Vec::new()))),
+        _ => argument.target(),
+    }
+}
+
 impl Options {
     /// Reads the arguments from a hash that is not tied.
     pub(super) fn read(perl: Perl, args: Hash, warnings: &mut Vec<String>) -> Result<Options> {
         let servers = match args.get(perl, "servers") {
-            Some(value) => Argument { perl, name: "servers", value }.target()?,
+            Some(value) => servers(&Argument { perl, name: "servers", value })?,
             None => None,
+        };
+        let silent = match args.get(perl, "check_args") {
+            Some(value) if value.is_defined() => value.to_text(perl)?.eq_ignore_ascii_case("skip"),
+            _ => false,
         };
         let mut options = Options {
             config: servers.map_or_else(Config::default, Config::of),
@@ -91,6 +103,9 @@ impl Options {
         };
         for (name, value) in given(perl, args) {
             options.take(&Argument { perl, name: &name, value }, warnings)?;
+        }
+        if silent {
+            warnings.clear();
         }
         Ok(options)
     }
@@ -140,7 +155,7 @@ impl Options {
         let argument = Argument { perl: call.perl, name, value };
         match name {
             "servers" => {
-                self.config.servers = argument.target()?.unwrap_or_default();
+                self.config.servers = servers(&argument)?.unwrap_or_default();
                 Ok(())
             }
             _ => self.take(&argument, &mut call.warnings),

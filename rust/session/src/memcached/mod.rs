@@ -366,11 +366,21 @@ fn read(
     replies: &mut [Option<Result<Reply>>],
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
+    let mut refused = None;
     for (token, &index) in tokens(group.first_token).zip(&group.members) {
-        let reply = group.lent.connection.answer(&ops[index], token, deadline, wait)?;
-        replies[index] = Some(Ok(reply));
+        match group.lent.connection.answer(&ops[index], token, deadline, wait) {
+            Ok(reply) => replies[index] = Some(Ok(reply)),
+            // The answers that follow bear their tokens, and so tell whether they are in step.
+            Err(Fault::Words(words)) if wire::is_of_one_command(&words) => {
+                let fault = Fault::Words(words);
+                replies[index] = Some(Err(Error::server(group.address, fault.clone(), true)));
+                refused = Some(fault);
+            }
+            Err(fault) => return Err(fault),
+        }
     }
-    Ok(())
+    // Such an answer bears no token: the connection is not used again.
+    refused.map_or(Ok(()), Err)
 }
 
 /// Closes the connections that this thread keeps.

@@ -282,6 +282,16 @@ fn fault(error: WireError) -> Fault {
     }
 }
 
+/// Whether words refuse one command only, and the server goes on with the next.
+pub(super) fn is_of_one_command(words: &str) -> bool {
+    const REFUSALS: [&str; 3] = [
+        "CLIENT_ERROR cannot increment or decrement non-numeric value",
+        "SERVER_ERROR out of memory storing object",
+        "SERVER_ERROR object too large for cache",
+    ];
+    REFUSALS.iter().any(|refusal| words.starts_with(refusal))
+}
+
 /// Words with bytes of a server in them, for a log or a terminal.
 pub(super) fn printable(words: &str) -> String {
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();

@@ -10,8 +10,8 @@ use Carp qw(carp croak);
 
 use Apache::Session::Memorycached::Native ();
 
-# new, get, gets, get_multi, gets_multi, set, add, replace, cas, append, prepend, delete, remove, touch, incr, decr, error,
-# each_key, enable_compress and disconnect_all are native.
+# new, get, gets, gat, gats, set, add, replace, cas, append, prepend, delete, touch, incr, decr, each of them with _multi,
+# remove, error, each_key, enable_compress and disconnect_all are native.
 
 sub set_servers            { $_[0]->_change( servers            => $_[1] ); return $_[0] }
 sub set_norehash           { $_[0]->_change( no_rehash          => $_[1] ); return $_[1] }
@@ -19,6 +19,15 @@ sub set_compress_threshold { $_[0]->_change( compress_threshold => $_[1] ); retu
 sub set_connect_timeout    { $_[0]->_change( connect_timeout    => $_[1] ); return $_[1] }
 sub set_select_timeout     { $_[0]->_change( select_timeout     => $_[1] ); return $_[1] }
 sub set_readonly           { $_[0]->_change( readonly           => $_[1] ); return $_[1] }
+
+# Kept, and without effect.
+sub set_debug           { $_[0]{debug}           = $_[1]; return }
+sub set_pref_ip         { $_[0]{pref_ip}         = $_[1]; return }
+sub set_stat_callback   { $_[0]{stat_callback}   = $_[1]; return }
+sub set_cb_connect_fail { $_[0]{cb_connect_fail} = $_[1]; return }
+
+# Every call has its answer when it returns.
+sub nowait_push { return }
 
 sub servers { return $_[0]{servers} }
 
@@ -134,6 +143,10 @@ Apache::Session::Memorycached::Client - a client of memcached, with the calls of
     $memd->add( visits => 0 );
     my $visits = $memd->incr('visits');
 
+    # Many in one round trip.
+    my $stored = $memd->set_multi( [ size => 'XL' ], [ token => 'abc', 60 ] );    # { size => 1, token => 1 }
+    my @gone   = $memd->delete_multi( 'size', 'token' );                          # ( 1, 1 )
+
     # Change what nobody has changed meanwhile.
     my $read = $memd->gets('colour');                               # [ version, 'red' ]
     $memd->cas( 'colour', $read->[0], 'green' ) or warn 'somebody was faster';
@@ -173,7 +186,7 @@ A new client. Nothing is connected to yet.
 
 A reference to an array of C<host:port>, C<[ipv6]:port> or C</path/of/socket>, each alone, or as C<[ $address, $weight ]>, or as
 C<< { address => $address, weight => $weight } >>. Or one C<embedded:/directory?size=1G>. Without it, the embedded store below
-F</var/tmp>.
+F</var/tmp>. With an empty array there are no servers: nothing is found and nothing is stored, until L</set_servers> gives some.
 
 =item namespace
 
@@ -209,11 +222,17 @@ Code references are never revived.
 What to do when a server fails: C<warn> (default), C<die>, or C<quiet>. With the first and the last, the method returns undef, and
 L</error> has the reason.
 
+=item check_args
+
+C<skip>: no warning of arguments that are not known.
+
 =back
+
+All of them, known or not, are kept in the object, which is a hash.
 
 What other clients take and what means nothing here is accepted: C<debug>, C<pref_ip>, C<stat_callback>, C<parser_class>,
 C<nowait>, C<close_on_error>, C<compress_ratio>, C<compress_algo>, C<compress_methods>, C<max_failures>, C<failure_timeout>,
-C<max_size>, C<check_args>. C<ketama_points> and C<hash_namespace> would put values elsewhere, and C<serialize_methods> other than
+C<max_size>. C<ketama_points> and C<hash_namespace> would put values elsewhere, and C<serialize_methods> other than
 Storable's would make other bytes: they die. Any other name warns.
 
 =head2 get($key)
@@ -222,12 +241,17 @@ The value, or undef.
 
 =head2 get_multi(@keys)
 
-A reference to a hash of those that were found, in one round trip for each server, all at once. Where a server has failed, its
+A reference to a hash of those that were found, in one round trip to all servers at once; above 1,000 keys, in one for each 1,000. Where a server has failed, its
 keys are missing, as if they were not there, those of the others are not, and L</error> tells.
 
 =head2 gets($key), gets_multi(@keys)
 
 The same, with C<[ $version, $value ]> instead of the value, for L</cas>.
+
+=head2 gat($expiry, $key), gats($expiry, $key), gat_multi($expiry, @keys), gats_multi($expiry, @keys)
+
+The same as C<get>, C<gets>, C<get_multi> and C<gets_multi>; what is found also gets the expiry, in the same round trip. With C<readonly>, it
+keeps the one that it has.
 
 =head2 set($key, $value, $expiry)
 
@@ -259,6 +283,23 @@ none; it warns.
 
 Gives a value a new expiry. True, false where there is none, undef on an error.
 
+=head2 set_multi, add_multi, replace_multi, cas_multi, append_multi, prepend_multi, incr_multi, decr_multi, delete_multi, touch_multi
+
+    my @stored = $memd->set_multi( [ $key, $value, $expiry ], ... );      # add_multi, replace_multi
+    my @stored = $memd->cas_multi( [ $key, $version, $value, $expiry ], ... );
+    my @longer = $memd->append_multi( [ $key, $string ], ... );           # prepend_multi
+    my @counts = $memd->incr_multi( $key, [ $key, $by ], ... );           # decr_multi
+    my @gone   = $memd->delete_multi( $key, [$key], ... );
+    my @there  = $memd->touch_multi( $key, [ $key, $expiry ], ... );
+
+The call of the same name without C<_multi>, for many keys in one round trip to all servers at once; above 1,000 keys or 4 MiB of values, in
+several. In list context they return the results, in the order of the arguments; in scalar context a reference to a hash from each
+key to its result. Each result is what the single call returns.
+
+Where an argument is not as above, or a value is not defined, the call dies, and nothing is sent. Otherwise each key is on its own: where one can't be
+a key, a value is too large, or a server fails, its result is undef, and the others are carried out. Each fault is told once; L</error>
+has the last one.
+
 =head2 each_key($prefix, $code)
 
 Calls C<< $code->($key) >> for each key that begins with I<$prefix>, in any order, while the servers still list their
@@ -276,7 +317,8 @@ so a value that is not there can be told from one that could not be asked for.
 
 What the servers tell about themselves, as in Cache::Memcached: C<< { hosts => { $server => { $topic => ... } }, total => { ... },
 self => { ... } } >>. I<$topics> is a name, or a reference to an array of names: C<misc> (a hash), C<sizes> (a hash), C<items>, C<slabs>,
-C<settings>, C<conns> (their lines), and C<self>, how often each method of this object was called. By default C<misc> and C<self>. C<total> is
+C<settings>, C<conns> (their lines), and C<self>, how often each method of this object was called; C<set_multi> of three keys counts as three of
+C<set>, and so on. By default C<misc> and C<self>. C<total> is
 the sum of the numbers in C<misc> that can be added up. An embedded store has no statistics.
 
 =head2 server_versions, versions
@@ -292,6 +334,10 @@ seconds. True if all have done so.
 
 Closes the connections of this thread to all servers. There is no need for it: a child of C<fork> makes its own connections.
 
+=head2 nowait_push
+
+Does nothing: every call has its answer when it returns.
+
 =head2 servers, namespace, namespace($new)
 
 What the client was given.
@@ -301,6 +347,10 @@ What the client was given.
 =head2 set_compress_threshold($bytes), set_connect_timeout($seconds), set_select_timeout($seconds)
 
 Change the argument of that name.
+
+=head2 set_debug, set_pref_ip, set_stat_callback, set_cb_connect_fail
+
+Keep the value in the object; they have no effect.
 
 =head2 enable_compress($bool)
 
@@ -332,7 +382,16 @@ A value larger than the server takes is an error before it is sent, with both si
 
 =item *
 
-No C<set_multi> and the like, no C<gat>, no C<nowait> mode.
+C<incr> and C<decr> are those of Cache::Memcached: undef where there is no number to count with, and 0 for 0. Cache::Memcached::Fast
+has C<''> and C<0E0>. C<flush_all> returns true or false, too, and no hash.
+
+=item *
+
+No C<nowait> mode and no C<noreply>: every call waits for its answer.
+
+=item *
+
+No C<stats_reset>, C<run_command>, C<forget_dead_hosts>, and nothing that hands out sockets.
 
 =back
 

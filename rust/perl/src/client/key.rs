@@ -1,0 +1,51 @@
+//! Keys, as callers give them.
+
+use session::Key;
+
+use crate::error::{Error, Result};
+use crate::perl::Perl;
+use crate::scalar::Scalar;
+
+/// The longest key is 250 bytes; what is longer is refused in any case, and its beginning tells which it was.
+const KEY: usize = 300;
+
+/// A key of the caller's, copied.
+pub(super) struct OwnKey {
+    bytes: [u8; KEY],
+    len: usize,
+    hash: Option<u64>,
+}
+
+impl OwnKey {
+    /// A string, or as in Cache::Memcached a reference to an array of a hash and a string.
+    pub(super) fn of(perl: Perl, value: Scalar) -> Result<OwnKey> {
+        let mut key = OwnKey { bytes: [0; KEY], len: 0, hash: None };
+        let mut string = value;
+        if let Some(pair) = value.array() {
+            // Reading the number may run code that changes the pair.
+            let part = |index| pair.get(index).map(|part| part.own(perl).mortal());
+            let (hash, name) = (part(0), part(1));
+            let hash = hash.map(|hash| hash.to_number(perl)).transpose()?.and_then(std::result::Result::ok);
+            match (hash, name) {
+                (Some(hash), Some(name)) if hash >= 0.0 => (key.hash, string) = (Some(hash as u64), name),
+                _ => return Err(Error::text("argument key: takes a string, or [ hash value, string ]")),
+            }
+        }
+        string.with_bytes(perl, |bytes| {
+            key.len = bytes.len().min(KEY);
+            key.bytes[..key.len].copy_from_slice(&bytes[..key.len]);
+        })?;
+        Ok(key)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    pub(super) fn key(&self) -> Key<'_> {
+        match self.hash {
+            Some(hash) => Key::at(hash, self.bytes()),
+            None => Key::new(self.bytes()),
+        }
+    }
+}

@@ -520,7 +520,10 @@ int mc_warn(pTHX_ SV *text, SV **error)
 extern void mc_native_free(int kind, void *native);
 extern void *mc_native_clone(int kind, void *native);
 
-#define MC_KINDS 2
+extern SV *mc_lazy_get(pTHX_ SV *slot);
+
+#define MC_KINDS 3
+#define MC_LAZY 2
 static MGVTBL native_vtbl[MC_KINDS];
 
 #define KIND_OF(mg) ((int)((mg)->mg_virtual - native_vtbl))
@@ -544,6 +547,25 @@ static int native_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param)
 }
 #endif
 
+/* Somebody reads a slot that is only partly filled: it is filled now, and is a slot like any other from then on. */
+static int lazy_get(pTHX_ SV *sv, MAGIC *mg)
+{
+    SV *error = mc_lazy_get(aTHX_ sv);
+    PERL_UNUSED_ARG(mg);
+    if (error)
+        croak_sv(sv_2mortal(error));
+    sv_unmagicext(sv, PERL_MAGIC_ext, &native_vtbl[MC_LAZY]);
+    return 0;
+}
+
+/* Somebody put something else there. */
+static int lazy_set(pTHX_ SV *sv, MAGIC *mg)
+{
+    PERL_UNUSED_ARG(mg);
+    sv_unmagicext(sv, PERL_MAGIC_ext, &native_vtbl[MC_LAZY]);
+    return 0;
+}
+
 #ifdef USE_ITHREADS
 #define NATIVE_DUP native_dup
 #else
@@ -554,6 +576,7 @@ static int native_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param)
 static MGVTBL native_vtbl[MC_KINDS] = {
     { NULL, NULL, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
     { NULL, NULL, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
+    { lazy_get, lazy_set, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
 };
 
 void mc_native_attach(pTHX_ SV *sv, int kind, void *native)
@@ -570,6 +593,12 @@ void *mc_native_of(SV *sv, int kind)
 {
     MAGIC *mg = SvTYPE(sv) >= SVt_PVMG ? mg_findext(sv, PERL_MAGIC_ext, &native_vtbl[kind]) : NULL;
     return mg ? mg->mg_ptr : NULL;
+}
+
+/* Takes the value of that kind away from an object. */
+void mc_native_detach(pTHX_ SV *sv, int kind)
+{
+    sv_unmagicext(sv, PERL_MAGIC_ext, &native_vtbl[kind]);
 }
 
 /* ---- new values: what perl's own constructors do, where newSV_type is inlined for a known type ------------------------ */

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use libperl_sys::{self as sys, HE, HV, SV};
+use storable::KeyFlags;
 
 /// An entry of a hash that is not tied, and that stays as it is while we look.
 #[derive(Clone, Copy)]
@@ -41,6 +42,18 @@ impl<'a> Entry<'a> {
     #[inline]
     pub(crate) fn was_utf8(self) -> bool {
         self.flags() & sys::HVhek_WASUTF8 != 0
+    }
+
+    /// What an image says of the key.
+    pub(crate) fn flags_as_written(self) -> KeyFlags {
+        let mut flags = KeyFlags::NONE;
+        if self.is_utf8() {
+            flags = flags | KeyFlags::UTF8;
+        }
+        if self.was_utf8() {
+            flags = flags | KeyFlags::WAS_UTF8;
+        }
+        flags
     }
 
     #[inline]

@@ -12,6 +12,7 @@ mod foreign;
 mod hook;
 mod pairs;
 mod rare;
+mod splice;
 
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -23,6 +24,7 @@ use storable::{HashFlags, Options, Order, Output, RefKind, Writer, number_text};
 
 use self::hook::Taken;
 use self::pairs::{Pair, Pairs, Style, Waiting};
+pub(crate) use self::splice::splice;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -62,29 +64,8 @@ pub(crate) const TOO_DEEP: &str = "Max. recursion depth with nested structures e
 /// Writes the frozen image of `root` (a hash, an array or a scalar, not a reference to it), after what `out` has.
 pub(crate) fn freeze<O: Output>(perl: Perl, root: Scalar, how: &Freeze, out: O) -> Result<O> {
     let _nested = state::nested(perl, Doing::Storing, how.format.order == Order::Network)?;
-    let mut walk = Walk {
-        perl,
-        how: *how,
-        writer: Writer::into_output(&how.format, out),
-        root: root.raw(),
-        seen: HashMap::default(),
-        careful: false,
-        again: false,
-        classes: Vec::new(),
-        frames: Vec::new(),
-        pairs: Vec::new(),
-        taken: Vec::new(),
-        held: Vec::new(),
-        // SAFETY: the immortals of the interpreter that called us.
-        undef: unsafe { shim::mc_undef(perl.raw()) },
-        // SAFETY: as above.
-        yes: unsafe { shim::mc_yes(perl.raw()) },
-        // SAFETY: as above.
-        no: unsafe { shim::mc_no(perl.raw()) },
-        // SAFETY: as above.
-        placeholder: unsafe { shim::mc_placeholder(perl.raw()) },
-    };
-    let done = walk.run();
+    let mut walk = Walk::new(perl, root, how, out);
+    let done = walk.run(root.raw(), 0);
     let released = walk.release();
     done.and(released)?;
     Ok(walk.writer.finish())
@@ -164,6 +145,8 @@ struct Walk<O> {
     seen: HashMap<usize, u64, BuildHasherDefault<AddressHasher>>,
     /// The walk may come to any value again.
     careful: bool,
+    /// Parts of a whole are written, so only plain values can be: see `splice`.
+    apart: bool,
     /// The walk has to begin again.
     again: bool,
     classes: Vec<Class>,
@@ -181,13 +164,48 @@ struct Walk<O> {
 }
 
 #[cold]
+fn not_plain() -> Error {
+    Error::text("a value that can't be written apart from the others")
+}
+
+/// Any magic.
+const MAGIC: u32 = sys::SVs_GMG | sys::SVs_SMG | sys::SVs_RMG;
+
+#[cold]
 fn too_deep() -> Error {
     Error::text(TOO_DEEP)
 }
 
 impl<O: Output> Walk<O> {
-    fn run(&mut self) -> Result<()> {
-        let mut next = Some((self.root, 0));
+    fn new(perl: Perl, root: Scalar, how: &Freeze, out: O) -> Walk<O> {
+        Walk {
+            perl,
+            how: *how,
+            writer: Writer::into_output(&how.format, out),
+            root: root.raw(),
+            seen: HashMap::default(),
+            careful: false,
+            apart: false,
+            again: false,
+            classes: Vec::new(),
+            frames: Vec::new(),
+            pairs: Vec::new(),
+            taken: Vec::new(),
+            held: Vec::new(),
+            // SAFETY: the immortals of the interpreter that called us.
+            undef: unsafe { shim::mc_undef(perl.raw()) },
+            // SAFETY: as above.
+            yes: unsafe { shim::mc_yes(perl.raw()) },
+            // SAFETY: as above.
+            no: unsafe { shim::mc_no(perl.raw()) },
+            // SAFETY: as above.
+            placeholder: unsafe { shim::mc_placeholder(perl.raw()) },
+        }
+    }
+
+    /// Writes a value with all that is in it.
+    fn run(&mut self, value: *mut SV, depth: usize) -> Result<()> {
+        let mut next = Some((value, depth));
         while let Some((value, depth)) = next {
             self.value(value, depth)?;
             next = match std::mem::take(&mut self.again) {
@@ -266,10 +284,12 @@ impl<O: Output> Walk<O> {
             if (self.careful || unsafe { may_come_again(sv, flags) })
                 && let Some(former) = self.number_before(sv)
             {
+                self.check_plain()?;
                 self.writer.object(former);
                 return Ok(());
             }
             if flags & sys::SVs_OBJECT != 0 {
+                self.check_plain()?;
                 // SAFETY: an object has a class.
                 let class = self.class(unsafe { sys::SvSTASH(sv) })?;
                 if self.classes[class].hook.is_some() && self.take_apart(sv, class, depth)? {
@@ -278,6 +298,9 @@ impl<O: Output> Walk<O> {
                 self.bless(class)?;
             }
             let kind = flags & sys::SVTYPEMASK;
+            if flags & MAGIC != 0 {
+                self.check_plain()?;
+            }
             if flags & sys::SVs_RMG != 0
                 && let Some(object) = self.open_tied(sv, kind, depth + 1)?
             {
@@ -290,6 +313,9 @@ impl<O: Output> Walk<O> {
                 // SAFETY: SVf_ROK promises a target.
                 let target = unsafe { sys::SvRV(sv) };
                 let weak = flags & sys::SVprv_WEAKREF != 0;
+                if weak {
+                    self.check_plain()?;
+                }
                 let overloaded = self.is_overloaded(target)?;
                 self.writer.reference(RefKind { weak, overloaded });
                 sv = target;
@@ -330,6 +356,7 @@ impl<O: Output> Walk<O> {
         if kind == svtype::SVt_PVMG as u32 || kind == svtype::SVt_PVLV as u32 {
             return self.scalar(sv, flags);
         }
+        self.check_plain()?;
         if kind == svtype::SVt_REGEXP as u32 {
             return self.regexp(sv);
         }
@@ -523,6 +550,15 @@ impl<O: Output> Walk<O> {
         };
         let at = self.class(stash)?;
         Ok(self.classes[at].overloaded)
+    }
+
+    /// Refuses what has its meaning only within the whole, or may run code.
+    #[inline(always)]
+    fn check_plain(&self) -> Result<()> {
+        match self.apart {
+            true => Err(not_plain()),
+            false => Ok(()),
+        }
     }
 
     #[inline(always)]

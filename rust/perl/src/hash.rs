@@ -153,6 +153,11 @@ impl Hash {
         if former.scalar().is_reference() { former.free() } else { Ok(()) }
     }
 
+    /// Whether its keys have flags in an image.
+    pub(crate) fn has_flagged_keys(self) -> bool {
+        self.scalar().flags() & sys::SVphv_HASKFLAGS != 0
+    }
+
     /// How many keys it has.
     pub(crate) fn len(self) -> usize {
         // SAFETY: alive by the type's promise.

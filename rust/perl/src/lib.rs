@@ -24,6 +24,7 @@
 
 mod args;
 mod array;
+mod base;
 mod call;
 mod classes;
 mod client;
@@ -33,6 +34,7 @@ mod error;
 mod freeze;
 mod hash;
 mod image;
+mod lazy;
 mod life;
 mod listing;
 mod lock;

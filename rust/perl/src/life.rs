@@ -16,6 +16,7 @@ use std::rc::Rc;
 use session::{Body, Encoding, End, Id, KeyName, Loaded, Lock, NoWait, Outcome, Principal, Saved};
 
 use crate::args::{Missing, OnError, Options};
+use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::native::{self, Native};
 use crate::perl::Perl;
@@ -47,7 +48,7 @@ pub(crate) struct Session {
     /// The user was told that nothing will be written.
     warned: bool,
     id: Option<Id>,
-    base: Option<Loaded>,
+    base: Option<Base>,
     store: Option<SharedStore>,
     lock: Option<Lock>,
     /// The lock is that of the thread which this one's session was copied from.
@@ -71,7 +72,6 @@ pub(crate) struct Merged {
 impl Drop for Session {
     fn drop(&mut self) {
         self.drop_lock();
-        self.forget();
     }
 }
 
@@ -108,9 +108,9 @@ impl Session {
         };
         let mut signals = Signals::new(perl);
         let result = match shared.try_borrow_mut() {
-            Ok(mut store) => work(&mut store, self.base.as_ref(), &mut signals),
+            Ok(mut store) => work(&mut store, self.base.as_deref(), &mut signals),
             // A signal handler came while the same store waits.
-            Err(_) => work(&mut session::Store::open(self.options.config.clone())?, self.base.as_ref(), &mut signals),
+            Err(_) => work(&mut session::Store::open(self.options.config.clone())?, self.base.as_deref(), &mut signals),
         };
         signals.outcome(result)
     }
@@ -143,11 +143,11 @@ impl Session {
             Some(None) => self.known = Known::Missing,
             Some(Some(loaded)) => {
                 self.known = Known::Stored;
-                self.base = Some(loaded);
+                self.base = Some(Base::new(loaded));
                 return Ok(true);
             }
         }
-        self.forget();
+        self.base = None;
         Ok(false)
     }
 
@@ -252,15 +252,8 @@ impl Session {
     }
 
     /// What was last read or written.
-    pub(crate) fn base(&self) -> Option<&Loaded> {
+    pub(crate) fn base(&self) -> Option<&Base> {
         self.base.as_ref()
-    }
-
-    /// Forgets what was read or written, but keeps its memory.
-    fn forget(&mut self) {
-        if let Some(base) = self.base.take() {
-            base.recycle();
-        }
     }
 
     pub(crate) fn id(&self) -> Option<&Id> {
@@ -271,14 +264,14 @@ impl Session {
     pub(crate) fn begin(&mut self, id: Id) {
         self.id = Some(id);
         self.known = Known::Fresh;
-        self.forget();
+        self.base = None;
     }
 
     /// Opening failed: whatever happens to the Perl object, nothing is written.
     pub(crate) fn give_up(&mut self) {
         self.known = Known::Failed;
         self.drop_lock();
-        self.forget();
+        self.base = None;
         self.warned = true;
     }
 
@@ -346,13 +339,12 @@ impl Session {
             Outcome::Dropped => {
                 warnings.push(format!("session {id}: was deleted by another request; this one's changes are dropped"));
                 self.known = Known::Missing;
-                self.forget();
+                self.base = None;
                 return Ok(());
             }
         }
         self.known = Known::Stored;
-        self.forget();
-        self.base = saved.base;
+        self.base = saved.base.map(Base::new);
         Ok(())
     }
 
@@ -429,7 +421,7 @@ impl Session {
         let deleted = self.with_store(perl, |store, _, wait| store.delete(id, principal, wait));
         self.forgive(deleted, warnings)?;
         self.known = Known::Missing;
-        self.forget();
+        self.base = None;
         Ok(())
     }
 
@@ -454,7 +446,7 @@ impl Session {
         if lock.is_some() {
             self.lock = lock;
         }
-        self.base = Some(base);
+        self.base = Some(Base::new(base));
         self.known = Known::Stored;
         self.id = Some(id.clone());
         Ok(true)

@@ -9,6 +9,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::client::Client;
+use crate::lazy::Lazy;
 use crate::life::Session;
 use crate::perl::Perl;
 use crate::scalar::Scalar;
@@ -44,6 +45,12 @@ pub(crate) fn behind<T: Native>(object: Scalar) -> Option<Rc<RefCell<T>>> {
     }
 }
 
+/// Takes the value of this kind away from a Perl object.
+pub(crate) fn detach<T: Native>(perl: Perl, object: Scalar) {
+    // SAFETY: a live scalar; the count that it had comes back in mc_native_free.
+    unsafe { shim::mc_native_detach(perl.raw(), object.raw(), T::KIND) };
+}
+
 /// Called by the shim when an object goes.
 #[unsafe(no_mangle)]
 extern "C" fn mc_native_free(kind: c_int, native: *mut c_void) {
@@ -51,6 +58,7 @@ extern "C" fn mc_native_free(kind: c_int, native: *mut c_void) {
     unsafe {
         match kind {
             Session::KIND => drop(Rc::from_raw(native.cast::<RefCell<Session>>())),
+            Lazy::KIND => drop(Rc::from_raw(native.cast::<RefCell<Lazy>>())),
             _ => drop(Rc::from_raw(native.cast::<RefCell<Client>>())),
         }
     }
@@ -61,6 +69,7 @@ extern "C" fn mc_native_free(kind: c_int, native: *mut c_void) {
 extern "C" fn mc_native_clone(kind: c_int, native: *mut c_void) -> *mut c_void {
     match kind {
         Session::KIND => copy::<Session>(native),
+        Lazy::KIND => copy::<Lazy>(native),
         _ => copy::<Client>(native),
     }
 }

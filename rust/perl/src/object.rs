@@ -1,22 +1,20 @@
 //! The object behind a tied session: a hash with Apache::Session's keys, whose methods are partly ours, partly its own.
 
+mod data;
+
 use std::ffi::CStr;
 
 use libperl_sys::{self as sys, CV, thx};
-use session::{Id, Principal};
+use session::Principal;
 
 use crate::args::{Caller, Options};
-use crate::classes::Classes;
 use crate::error::{Error, Result};
-use crate::freeze::{Freeze, freeze};
 use crate::hash::Hash;
 use crate::life::{self, Session, SharedSession, borrow};
 use crate::perl::{Owned, Perl};
 use crate::scalar::Scalar;
 use crate::shim;
 use crate::state::{self, Class, Sub};
-use crate::thaw::{Thaw, thaw};
-use crate::variables::Variable;
 
 /// Apache::Session's bits in `status`.
 pub(crate) const NEW: i64 = 1;
@@ -168,45 +166,13 @@ impl Object {
         if changed == status { Ok(()) } else { self.set_status(changed) }
     }
 
-    /// The hash that the session's user sees.
-    pub(crate) fn data(self) -> Result<Hash> {
-        match self.hash.get(self.perl, "data").and_then(Scalar::hash) {
-            Some(data) if !data.is_tied() => Ok(data),
-            Some(_) => Err(Error::text("the session's data is a tied hash; takes a plain one")),
-            None => Err(Error::text("the session has no data")),
-        }
-    }
-
-    pub(crate) fn set_data(self, data: Owned) -> Result<()> {
-        self.hash.set(self.perl, "data", self.perl.reference_to(data))
-    }
-
-    /// New data: nothing but the id, or nothing at all.
-    pub(crate) fn fresh_data(self, id: Option<&Id>) -> Result<()> {
-        let data = self.perl.hash();
-        if let Some(id) = id {
-            // SAFETY: a new hash, alive until it is handed on below.
-            let hash = unsafe { Hash::from_raw(data.scalar().raw().cast()) };
-            hash.set(self.perl, "_session_id", self.perl.bytes(id.as_bytes()))?;
-        }
-        self.set_data(data)
-    }
-
-    /// The id that stands in the data.
-    pub(crate) fn id(self) -> Result<Id> {
-        let id = self.data()?.get(self.perl, "_session_id").filter(|id| id.is_defined());
-        let id = id.ok_or_else(|| Error::text("the session has no _session_id"))?;
-        Ok(Id::parse(&id.to_bytes(self.perl)?)?)
-    }
-
     /// Digests the principal, and puts the digest into the data as 2.2.1 does, under `NAME_MD5`.
     pub(crate) fn principal(self, session: &SharedSession) -> Result<Option<Principal>> {
         let Some(name) = borrow(session)?.options.principal.clone() else {
             return Ok(None);
         };
-        let data = self.data()?;
         let key = self.perl.text(&name);
-        let Some(value) = data.fetch(self.perl, &key.scalar().key(self.perl)?)? else {
+        let Some(value) = self.fetch(&key.scalar().key(self.perl)?)? else {
             return Ok(None);
         };
         if !value.is_defined() {
@@ -219,12 +185,12 @@ impl Object {
         let principal = Principal::of(&value);
         let key = self.perl.text(&format!("{name}_MD5"));
         let key = key.scalar().key(self.perl)?;
-        let known = match data.fetch(self.perl, &key)? {
+        let known = match self.fetch(&key)? {
             Some(known) => known.to_bytes(self.perl)? == principal.digest().as_bytes(),
             None => false,
         };
-        if !known {
-            data.store(self.perl, &key, self.perl.text(principal.digest()))?;
+        if !known && let Some(former) = self.store(&key, self.perl.text(principal.digest()))? {
+            former.free()?;
         }
         Ok(Some(principal))
     }
@@ -235,37 +201,10 @@ impl Object {
             return Ok(None);
         };
         let key = self.perl.text(&format!("{name}_MD5"));
-        let Some(digest) = self.data()?.fetch(self.perl, &key.scalar().key(self.perl)?)? else {
+        let Some(digest) = self.fetch(&key.scalar().key(self.perl)?)? else {
             return Ok(None);
         };
         Ok(Principal::from_digest(&digest.to_text(self.perl)?).ok())
-    }
-
-    /// The data as Storable's bytes.
-    pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Vec<u8>> {
-        let canonical = Variable::Canonical.get(self.perl).is_true(self.perl)?;
-        let how = Freeze::session(canonical, borrow(session)?.options.config.limits.max_depth);
-        freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0)).map_err(|error| error.in_session(id))
-    }
-
-    /// Makes the data of Storable's bytes. The id in it is the one that was asked for, whatever the bytes say.
-    pub(crate) fn thaw(self, bytes: &[u8], limits: &storable::Limits, id: &Id) -> Result<()> {
-        let classes = Classes::of(self.perl, self.hash)?;
-        let data = thaw(self.perl, bytes, &Thaw::session(*limits, &classes)).map_err(|error| error.in_session(id))?;
-        if data.scalar().kind() != libperl_sys::svtype::SVt_PVHV {
-            data.free()?;
-            return Err(Error::text("its value is frozen, but is not a hash").in_session(id));
-        }
-        // SAFETY: the type says that it is a hash; alive until it is handed on below.
-        let hash = unsafe { Hash::from_raw(data.scalar().raw().cast()) };
-        let stored = match hash.get(self.perl, "_session_id") {
-            Some(stored) => stored.to_bytes(self.perl)? == id.as_bytes(),
-            None => false,
-        };
-        if !stored {
-            hash.set(self.perl, "_session_id", self.perl.bytes(id.as_bytes()))?;
-        }
-        self.set_data(data)
     }
 }
 

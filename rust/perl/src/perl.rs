@@ -112,6 +112,12 @@ impl Perl {
         self.own(unsafe { thx::Perl_newRV_noinc(self.0, raw) })
     }
 
+    /// A new empty hash with room for that many keys.
+    pub(crate) fn hash_for(self, keys: usize) -> Owned {
+        // SAFETY: allocates.
+        self.own(unsafe { shim::mc_new_hash(self.0, keys) })
+    }
+
     /// A new empty hash.
     pub(crate) fn hash(self) -> Owned {
         // SAFETY: a fresh scalar can become any type.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::ptr::{self, NonNull};
 
 use libperl_sys::{self as sys, SV, svtype, thx};
+use storable::KeyFlags;
 
 use crate::array::Array;
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::perl::{Owned, Perl};
@@ -274,4 +276,48 @@ impl Scalar {
 pub(crate) struct Key {
     pub(crate) scalar: Scalar,
     _copy: Option<Owned>,
+}
+
+impl Key {
+    /// The key in the form that hashes and images have it in.
+    pub(crate) fn name(&self, perl: Perl) -> Result<Name<'_>> {
+        let scalar = self.scalar;
+        if scalar.flags() & (sys::SVf_POK | sys::SVf_UTF8) == sys::SVf_POK {
+            // SAFETY: a key has no magic; POK promises a buffer, which stays as long as the key.
+            return Ok(Name::bytes(unsafe {
+                std::slice::from_raw_parts(
+                    (*scalar.raw()).sv_u.svu_pv.cast::<u8>(),
+                    (*(*scalar.raw()).sv_any.cast::<sys::XPV>()).xpv_cur,
+                )
+            }));
+        }
+        let utf8 = scalar.is_wide(perl)?;
+        Ok(Name { bytes: Cow::Owned(scalar.to_bytes(perl)?), utf8 })
+    }
+}
+
+/// The bytes of a hash key; UTF-8 only where a character is beyond U+00FF.
+pub(crate) struct Name<'a> {
+    bytes: Cow<'a, [u8]>,
+    utf8: bool,
+}
+
+impl<'a> Name<'a> {
+    /// A key of bytes.
+    pub(crate) fn bytes(bytes: &'a [u8]) -> Name<'a> {
+        Name { bytes: Cow::Borrowed(bytes), utf8: false }
+    }
+
+    /// A key as a hash has it.
+    pub(crate) fn of(entry: Entry<'a>) -> Name<'a> {
+        Name { bytes: Cow::Borrowed(entry.key()), utf8: entry.is_utf8() }
+    }
+
+    /// Whether it is the key of this entry of an image.
+    #[inline]
+    pub(crate) fn is(&self, entry: &storable::Entry, image: &[u8]) -> bool {
+        entry.key_len() == self.bytes.len()
+            && *entry.key(image) == *self.bytes
+            && entry.flags().contains(KeyFlags::UTF8) == self.utf8
+    }
 }

@@ -13,7 +13,7 @@ mod rare;
 use std::ptr;
 
 use libperl_sys::{self as sys, AV, HV, SV, thx};
-use storable::{Build, Frozen, HashFlags, Header, Immortal, KeyFlags, Limits, Place, RefKind, Shape};
+use storable::{Build, Entry, Frozen, HashFlags, Header, Immortal, KeyFlags, Limits, Place, RefKind, Shape};
 
 use crate::classes::Classes;
 use crate::error::{Error, Result};
@@ -57,22 +57,7 @@ impl<'a> Thaw<'a> {
 /// Makes the Perl value of a frozen image: what `Storable::thaw` returns a reference to.
 pub(crate) fn thaw(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
     let _nested = state::nested(perl, Doing::Retrieving, Header::is_network_order(bytes))?;
-    // SAFETY: the immortals of the interpreter that called us.
-    let (undef, placeholder) = unsafe { (shim::mc_undef(perl.raw()), shim::mc_placeholder(perl.raw())) };
-    let mut builder = Builder {
-        perl,
-        image: bytes,
-        how,
-        undef,
-        placeholder,
-        held: Vec::new(),
-        weak: Vec::new(),
-        restricted: Vec::new(),
-        overloaded: Vec::new(),
-        foreign: false,
-        attached: Vec::new(),
-        failure: None,
-    };
+    let mut builder = Builder::new(perl, bytes, how);
     let root = state::with_scratch(perl, |scratch| storable::read_with(bytes, &how.limits, &mut builder, scratch));
     match root {
         // SAFETY: a finished reading hands over the root.
@@ -82,6 +67,28 @@ pub(crate) fn thaw(perl: Perl, bytes: &[u8], how: &Thaw<'_>) -> Result<Owned> {
             Err(builder.failure.take().unwrap_or(*error))
         }
     }
+}
+
+/// Makes the values of some entries of an image that [`storable::skim`] has passed over, and puts them into a plain hash.
+/// Runs no Perl code.
+pub(crate) fn thaw_entries(
+    perl: Perl,
+    image: &[u8],
+    entries: impl IntoIterator<Item = Entry>,
+    hash: Hash,
+    limits: &Limits,
+) -> Result<()> {
+    let classes = Classes::Any;
+    let how = Thaw::session(*limits, &classes);
+    let mut builder = Builder::new(perl, image, &how);
+    let done = state::with_scratch(perl, |scratch| {
+        entries.into_iter().try_for_each(|entry| {
+            let value = storable::read_value(image, &entry, limits, &mut builder, scratch)?;
+            builder.insert(hash.raw().cast(), entry.key(image), entry.flags(), value)
+        })
+    });
+    let released = builder.release();
+    done.map_err(|error| *error).and(released)
 }
 
 /// What a step of the reading comes to. The error has a box of its own, so that the result fits in registers.
@@ -112,6 +119,27 @@ struct Builder<'a> {
     attached: Vec<*mut SV>,
     /// What went wrong while a failed reading was taken down: an exit in a DESTROY.
     failure: Option<Error>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(perl: Perl, image: &'a [u8], how: &'a Thaw<'a>) -> Builder<'a> {
+        // SAFETY: the immortals of the interpreter that called us.
+        let (undef, placeholder) = unsafe { (shim::mc_undef(perl.raw()), shim::mc_placeholder(perl.raw())) };
+        Builder {
+            perl,
+            image,
+            how,
+            undef,
+            placeholder,
+            held: Vec::new(),
+            weak: Vec::new(),
+            restricted: Vec::new(),
+            overloaded: Vec::new(),
+            foreign: false,
+            attached: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 impl Builder<'_> {

@@ -98,7 +98,7 @@ fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &
                 return Err(Error::text("was stored by another serializer").in_session(id));
             }
             let config = &session.options.config;
-            object.thaw(&base.body, &config.limits, id)?;
+            object.open_data(base, &config.limits, id)?;
             config.sliding && config.expiry.is_some() && base.origin == Origin::Servers
         };
         if renewed && let Some(principal) = object.recorded_principal(session)? {
@@ -179,22 +179,18 @@ fn save_session(object: Object, session: &SharedSession, end: End, warnings: &mu
 
 /// Puts the id back that a `%s = ()` or a `delete $s{_session_id}` took out.
 fn restore_id(object: Object, session: &SharedSession) -> Result<()> {
-    let data = object.data()?;
-    if data.get(object.perl, "_session_id").is_some_and(Scalar::is_defined) {
+    if object.has_id()? {
         return Ok(());
     }
     let id = borrow(session)?.id().cloned();
-    match id {
-        Some(id) => data.set(object.perl, "_session_id", object.perl.bytes(id.as_bytes())),
-        None => Ok(()),
-    }
+    id.map_or(Ok(()), |id| object.set_id(&id))
 }
 
 /// `FETCH KEY`
 pub(crate) fn fetch(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
-    let Some(value) = object.data()?.fetch(perl, &key)? else {
+    let Some(value) = object.fetch(&key)? else {
         return Ok(Return::Value(perl.undef()));
     };
     if value.is_reference() {
@@ -212,13 +208,10 @@ pub(crate) fn store(call: &mut Call<'_>) -> Result<Return> {
     {
         call.warn(warning);
     }
-    let data = object.data()?;
     let key = call.arg(1).key(perl)?;
     let value = call.arg(2).copy(perl)?;
-    // What the key had may be an object, whose end may run code.
-    let former = data.fetch(perl, &key)?.filter(|former| former.is_reference()).map(|former| former.own(perl));
     let lent = if value.scalar().is_reference() { LENT } else { 0 };
-    data.store(perl, &key, value)?;
+    let former = object.store(&key, value)?;
     object.change_status(0, MODIFIED | lent)?;
     if let Some(former) = former {
         former.free()?;
@@ -230,7 +223,7 @@ pub(crate) fn store(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn exists(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
-    let exists = object.data()?.exists(perl, &key)?;
+    let exists = object.exists(&key)?;
     Ok(Return::Value(perl.boolean(exists)))
 }
 
@@ -238,7 +231,7 @@ pub(crate) fn exists(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn delete(call: &mut Call<'_>) -> Result<Return> {
     let (object, perl) = (object_of(call)?, call.perl);
     let key = call.arg(1).key(perl)?;
-    let value = object.data()?.delete(perl, &key)?;
+    let value = object.delete(&key)?;
     let Some(value) = value else {
         return Ok(Return::Value(perl.undef()));
     };
@@ -395,7 +388,7 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
         return Err(Error::text("regenerate_id: there is no such session"));
     };
     let id = Id::generate(borrow(&session)?.options.id_length)?;
-    object.data()?.set(perl, "_session_id", perl.bytes(id.as_bytes()))?;
+    object.set_id(&id)?;
     let moved = (|| {
         let principal = object.principal(&session)?;
         let body = object.freeze(&session, &id)?;
@@ -404,7 +397,7 @@ pub(crate) fn regenerate_id(call: &mut Call<'_>) -> Result<Return> {
     })();
     let now = borrow(&session)?.id().cloned().unwrap_or(former);
     if now != id {
-        object.data()?.set(perl, "_session_id", perl.bytes(now.as_bytes()))?;
+        object.set_id(&now)?;
         object.change_status(0, status & (MODIFIED | NEW))?;
     }
     lock::show(object, &session)?;

@@ -12,7 +12,8 @@
 //! - [`Value`] holds an image in memory: to look into, compare, change and write again.
 //! - [`from_slice`] and [`to_vec`] are serde's, for Rust types.
 //!
-//! And [`Fields`] looks at the top level of a hash alone, for searching in many images.
+//! And [`Fields`] looks at the top level of a hash alone, for searching in many images; [`skim`] does so for the common
+//! ones only, and fast, so that their values can be read one by one.
 //!
 //! ```
 //! use storable::{Limits, Value, from_slice};
@@ -53,6 +54,7 @@ mod options;
 mod output;
 mod read;
 mod serde;
+mod skim;
 mod value;
 mod write;
 
@@ -64,7 +66,8 @@ pub use limits::Limits;
 pub use number::number_text;
 pub use options::{Options, Order};
 pub use output::Output;
-pub use read::{Scratch, read, read_with};
+pub use read::{Scratch, read, read_value, read_with};
 pub use serde::{from_slice, from_value, to_value, to_vec};
+pub use skim::{Entry, Skimmed, skim};
 pub use value::{Elements, Entries, Import, Key, Kind, Node, NodeId, Value, same};
 pub use write::{HookFrame, Writer};

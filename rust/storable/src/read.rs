@@ -34,6 +34,7 @@ use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::header::Header;
 use crate::limits::Limits;
+use crate::skim::Entry;
 
 /// Reads one image and returns its root: for a frozen hash the hash itself, not a reference to it.
 ///
@@ -72,6 +73,37 @@ pub fn read_with<B: Build>(
     let root = root.inspect_err(|_| reader.abandon());
     scratch.clear();
     root
+}
+
+/// Reads one value out of an image that [`skim`](crate::skim()) has passed over. As it lies one deep there, the depth
+/// counts from one less.
+pub fn read_value<B: Build>(
+    bytes: &[u8],
+    entry: &Entry,
+    limits: &Limits,
+    build: &mut B,
+    scratch: &mut Scratch<B::Node, B::Class>,
+) -> std::result::Result<B::Node, B::Error> {
+    let (start, end) = entry.bounds();
+    let header = Header::parse(bytes)?;
+    let mut reader = Reader {
+        input: Cursor::new(bytes.get(..end).unwrap_or(bytes)),
+        big: header.is_big(),
+        native_big: header.is_native_big(),
+        wide: header.is_wide(),
+        minor: header.minor,
+        max_depth: limits.max_depth,
+        build,
+        frames: &mut scratch.frames,
+        seen: &mut scratch.seen,
+        classes: &mut scratch.classes,
+        hooks: Vec::new(),
+        loose: None,
+    };
+    reader.input.bytes(start, "what comes before")?;
+    let node = reader.root().inspect_err(|_| reader.abandon());
+    scratch.clear();
+    node
 }
 
 /// The memory that a reading needs beside the values it makes: about 40 bytes a value.

@@ -235,6 +235,12 @@ impl<O: Output> Writer<O> {
         Ok(())
     }
 
+    /// Pairs, or the rest of one, as another image in network order has them. They are not counted, so nothing can refer
+    /// to a [`number`](Self::number) after that.
+    pub fn copied(&mut self, bytes: &[u8]) {
+        self.out.append(bytes);
+    }
+
     /// A reference; its target must come next.
     #[inline]
     pub fn reference(&mut self, kind: RefKind) {

@@ -204,13 +204,7 @@ fn write_flag_key<O: Output>(
 }
 
 fn key_flags(entry: Entry<'_>, style: Style, placeholder: *mut SV) -> KeyFlags {
-    let mut flags = KeyFlags::NONE;
-    if entry.is_utf8() {
-        flags = flags | KeyFlags::UTF8;
-    }
-    if entry.was_utf8() {
-        flags = flags | KeyFlags::WAS_UTF8;
-    }
+    let mut flags = entry.flags_as_written();
     let value = entry.value();
     if value == placeholder {
         flags = flags | KeyFlags::PLACEHOLDER;

@@ -7,6 +7,7 @@ use session::{Body, Id, Lock, Moved, Outcome, Principal};
 
 use super::{Known, Merged, Session, is_servers};
 use crate::args::OnError;
+use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::perl::Perl;
 
@@ -66,8 +67,7 @@ impl Session {
                 if let Outcome::Merged { theirs, ours } = saved.outcome {
                     self.merged = Merged { theirs, ours };
                 }
-                self.forget();
-                self.base = saved.base;
+                self.base = saved.base.map(Base::new);
                 self.lock = lock;
                 self.give_back(perl, former_lock, warnings)?;
                 done?;
@@ -85,7 +85,7 @@ impl Session {
                     return Ok(());
                 }
                 self.known = Known::Missing;
-                self.forget();
+                self.base = None;
                 Err(Error::text(DELETED))
             }
         }

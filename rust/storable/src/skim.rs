@@ -1,0 +1,275 @@
+//! The top level of a common session, found at a fraction of what reading it costs.
+//!
+//! [`skim`] passes over an image once, makes nothing, and tells where each value of the outermost hash lies. It knows what
+//! sessions are nearly always made of, in network order: strings, integers, undef, arrays, hashes and references to these.
+//! Whatever else it meets, a fault of the image included, it gives the image up without a word, and [`read`](crate::read())
+//! has to say what that is. What it does not give up, `read` reads without an error.
+//!
+//! No value there leads to another, has a class or runs code. So each can be read alone, by
+//! [`read_value`](crate::read_value), and copied into another image as it is.
+//!
+//! ```
+//! use storable::{Entry, Limits, skim};
+//!
+//! // nfreeze({ uid => 'dwho', groups => ['users'] })
+//! let image = b"\x05\x0b\x03\0\0\0\x02\x0a\x04dwho\0\0\0\x03uid\x04\x02\0\0\0\x01\x0a\x05users\0\0\0\x06groups";
+//! let entries = skim::<Entry>(image, &Limits::default()).unwrap().entries;
+//!
+//! assert_eq!(entries[1].key(image), b"groups");
+//! assert_eq!(entries[1].value(image), b"\x04\x02\0\0\0\x01\x0a\x05users");
+//! // An object is none of its business.
+//! assert!(skim::<Entry>(b"\x05\x0b\x03\0\0\0\x01\x11\x01A\x05\0\0\0\x01k", &Limits::default()).is_none());
+//! ```
+
+use crate::build::KeyFlags;
+use crate::consts::{MAX_LENGTH, tag};
+use crate::cursor::Cursor;
+use crate::limits::Limits;
+
+/// The outermost hash of an image.
+#[derive(Clone, Debug)]
+pub struct Skimmed<T> {
+    /// Its keys carry [`KeyFlags`].
+    pub flagged: bool,
+    /// Its entries in the image's order. A key may come twice, which no Storable writes: the last one counts.
+    pub entries: Vec<T>,
+}
+
+/// Where an entry of the outermost hash lies in its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    value: u32,
+    value_end: u32,
+    key: u32,
+    key_end: u32,
+    flags: KeyFlags,
+}
+
+impl Entry {
+    /// The bytes of the key, of the image that was skimmed.
+    #[inline]
+    pub fn key<'a>(&self, image: &'a [u8]) -> &'a [u8] {
+        part(image, self.key, self.key_end)
+    }
+
+    /// How long the key is.
+    #[inline]
+    pub fn key_len(&self) -> usize {
+        widen(self.key_end.saturating_sub(self.key))
+    }
+
+    /// Whether the key is UTF-8, which it is only where a character is beyond U+00FF; it may also say that it was.
+    #[inline]
+    pub fn flags(&self) -> KeyFlags {
+        self.flags
+    }
+
+    /// The bytes of the value.
+    pub fn value<'a>(&self, image: &'a [u8]) -> &'a [u8] {
+        part(image, self.value, self.value_end)
+    }
+
+    /// The bytes of the key with what is before it: its flags, if the hash has those, and its length.
+    pub fn whole_key<'a>(&self, image: &'a [u8]) -> &'a [u8] {
+        part(image, self.value_end, self.key_end)
+    }
+
+    /// The bytes of all entries from this one to `last`, both included.
+    pub fn run<'a>(&self, last: &Entry, image: &'a [u8]) -> &'a [u8] {
+        part(image, self.value, last.key_end)
+    }
+
+    /// Where the value begins, and where it ends.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        (widen(self.value), widen(self.value_end))
+    }
+}
+
+fn part(image: &[u8], from: u32, to: u32) -> &[u8] {
+    image.get(widen(from)..widen(to)).unwrap_or_default()
+}
+
+#[inline(always)]
+fn widen(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+/// Finds the entries of the outermost hash. `None`: the image is for [`read`](crate::read()) to judge.
+pub fn skim<T: From<Entry>>(image: &[u8], limits: &Limits) -> Option<Skimmed<T>> {
+    // In network order, and nothing newer than what is known here.
+    let ([5, 0..=11], true) = (image.first_chunk::<2>()?, image.len() <= limits.max_size) else {
+        return None;
+    };
+    u32::try_from(image.len()).ok()?;
+    let mut walk = Walk { input: Cursor::new(image), open: Vec::new(), max_depth: limits.max_depth };
+    walk.input.bytes(2, "a header").ok()?;
+    let flagged = match walk.input.byte("a value").ok()? {
+        tag::HASH => false,
+        tag::FLAG_HASH => walk.plain_flags()?,
+        _ => return None,
+    };
+    let count = walk.count()?;
+    // An entry takes five bytes at least.
+    if walk.max_depth == 0 || count > walk.input.left() / 5 {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        let value = walk.offset();
+        walk.value()?;
+        let value_end = walk.offset();
+        let (key, flags) = walk.key(flagged)?;
+        if flags == KeyFlags::UTF8 && !key.iter().any(|&byte| byte >= BEYOND_LATIN1) {
+            return None; // perl makes it a shorter key
+        }
+        let key_end = walk.offset();
+        let key = key_end.saturating_sub(u32::try_from(key.len()).ok()?);
+        entries.push(T::from(Entry { value, value_end, key, key_end, flags }));
+    }
+    (walk.input.left() == 0).then_some(Skimmed { flagged, entries })
+}
+
+/// What characters beyond U+00FF begin with, at least.
+const BEYOND_LATIN1: u8 = 0xc4;
+
+/// A container whose contents are passed over, within the outermost hash.
+struct Open {
+    kind: Kind,
+    /// How many elements are still to come, the one being read included.
+    left: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Sequence,
+    Hash { flagged: bool },
+}
+
+struct Walk<'a> {
+    input: Cursor<'a>,
+    open: Vec<Open>,
+    max_depth: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Passes over one value with all that is in it.
+    #[inline(always)]
+    fn value(&mut self) -> Option<()> {
+        loop {
+            match self.input.byte("a value").ok()? {
+                tag::SCALAR => drop(self.short_string()?),
+                tag::LSCALAR => drop(self.long_string()?),
+                tag::UTF8STR => utf8(self.short_string()?)?,
+                tag::LUTF8STR => utf8(self.long_string()?)?,
+                tag::BYTE => drop(self.input.byte("an integer").ok()?),
+                tag::NETINT => drop(self.input.u32(true, "an integer").ok()?),
+                tag::UNDEF | tag::SV_UNDEF | tag::SV_YES | tag::SV_NO => {}
+                tag::REF => {
+                    self.open(Kind::Sequence, 1)?;
+                    continue;
+                }
+                tag::ARRAY => {
+                    let count = self.count()?;
+                    if self.open(Kind::Sequence, count)? {
+                        continue;
+                    }
+                }
+                tag @ (tag::HASH | tag::FLAG_HASH) => {
+                    let flagged = tag == tag::FLAG_HASH && self.plain_flags()?;
+                    let count = self.count()?;
+                    if self.open(Kind::Hash { flagged }, count)? {
+                        continue;
+                    }
+                }
+                _ => return None,
+            }
+            if self.close()? {
+                return Some(());
+            }
+        }
+    }
+
+    /// Opens a container, if it is not too deep; `false` where it is empty.
+    #[inline(always)]
+    fn open(&mut self, kind: Kind, left: usize) -> Option<bool> {
+        // The outermost hash is open, too.
+        if self.open.len().saturating_add(1) >= self.max_depth {
+            return None;
+        }
+        if left > 0 {
+            self.open.push(Open { kind, left });
+        }
+        Some(left > 0)
+    }
+
+    /// A value is complete: closes what is complete with it. Whether nothing is open any more.
+    #[inline(always)]
+    fn close(&mut self) -> Option<bool> {
+        loop {
+            let Some(open) = self.open.last_mut() else {
+                return Some(true);
+            };
+            open.left = open.left.saturating_sub(1);
+            let (kind, left) = (open.kind, open.left);
+            if let Kind::Hash { flagged } = kind {
+                self.key(flagged)?;
+            }
+            if left > 0 {
+                return Some(false);
+            }
+            self.open.pop();
+        }
+    }
+
+    #[inline(always)]
+    fn short_string(&mut self) -> Option<&'a [u8]> {
+        let length = self.input.byte("a length").ok()?;
+        self.input.bytes(usize::from(length), "a string").ok()
+    }
+
+    #[inline(always)]
+    fn long_string(&mut self) -> Option<&'a [u8]> {
+        let length = self.input.u32(true, "a length").ok()?;
+        self.input.bytes(widen(length), "a string").ok()
+    }
+
+    /// The key that follows a value.
+    #[inline(always)]
+    fn key(&mut self, flagged: bool) -> Option<(&'a [u8], KeyFlags)> {
+        let flags = match flagged {
+            true => KeyFlags::from_bits(self.input.byte("the flags of a key").ok()?),
+            false => KeyFlags::NONE,
+        };
+        let length = self.count()?;
+        let key = self.input.bytes(length, "a key").ok()?;
+        match flags {
+            KeyFlags::NONE | KeyFlags::WAS_UTF8 => {}
+            KeyFlags::UTF8 => utf8(key)?,
+            _ => return None,
+        }
+        Some((key, flags))
+    }
+
+    /// The flags of a hash whose keys have flags, which are those of a common one.
+    fn plain_flags(&mut self) -> Option<bool> {
+        (self.input.byte("the flags of a hash").ok()? == 0).then_some(true)
+    }
+
+    #[inline(always)]
+    fn count(&mut self) -> Option<usize> {
+        let count = widen(self.input.u32(true, "a length").ok()?);
+        (count <= MAX_LENGTH).then_some(count)
+    }
+
+    #[inline(always)]
+    fn offset(&self) -> u32 {
+        // The image is no longer than this.
+        u32::try_from(self.input.offset()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Perl's UTF-8 has more than this; that is rare enough to be left to the reader.
+#[inline]
+fn utf8(bytes: &[u8]) -> Option<()> {
+    std::str::from_utf8(bytes).ok().map(drop)
+}

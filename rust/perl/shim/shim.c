@@ -558,6 +558,33 @@ static int lazy_get(pTHX_ SV *sv, MAGIC *mg)
     return 0;
 }
 
+/* Somebody reads a key of the object that has such a slot. An XS function that is given the slot itself may not ask its
+   magic; so who as much as looks it up by its name gets it filled. */
+static I32 lazy_key(pTHX_ IV action, SV *object)
+{
+    MAGIC *mg = mg_find(object, PERL_MAGIC_uvar);
+    SV *key = mg ? mg->mg_obj : NULL;
+    PERL_UNUSED_ARG(action);
+    if (key && SvPOK(key) && SvCUR(key) == 4 && memEQ(SvPVX_const(key), "data", 4)) {
+        SV **slot = (SV **)hv_common((HV *)object, key, NULL, 0, 0, HV_FETCH_JUST_SV | HV_DISABLE_UVAR_XKEY, NULL, 0);
+        if (slot && SvGMAGICAL(*slot) && mg_findext(*slot, PERL_MAGIC_ext, &native_vtbl[MC_LAZY]))
+            mg_get(*slot);
+    }
+    return 0;
+}
+
+static int is_watch(MAGIC *mg)
+{
+    return mg->mg_type == PERL_MAGIC_uvar && ((struct ufuncs *)mg->mg_ptr)->uf_val == lazy_key;
+}
+
+void mc_lazy_watch(pTHX_ HV *object)
+{
+    struct ufuncs functions = { lazy_key, NULL, 0 };
+    if (!SvMAGIC((SV *)object) || !mg_find((SV *)object, PERL_MAGIC_uvar))
+        sv_magic((SV *)object, NULL, PERL_MAGIC_uvar, (char *)&functions, sizeof functions);
+}
+
 /* Somebody put something else there. */
 static int lazy_set(pTHX_ SV *sv, MAGIC *mg)
 {
@@ -746,7 +773,8 @@ int mc_is_active(SV *sv)
 {
     MAGIC *mg;
     for (mg = SvMAGIC(sv); mg; mg = mg->mg_moremagic)
-        if (mg->mg_type != PERL_MAGIC_ext && mg->mg_type != PERL_MAGIC_backref && mg->mg_type != PERL_MAGIC_rhash)
+        if (mg->mg_type != PERL_MAGIC_ext && mg->mg_type != PERL_MAGIC_backref && mg->mg_type != PERL_MAGIC_rhash
+            && !is_watch(mg))
             return 1;
     return 0;
 }

@@ -110,7 +110,7 @@ impl Hash {
                 key.as_ptr().cast(),
                 key.len(),
                 0,
-                sys::HV_FETCH_JUST_SV as i32,
+                (sys::HV_FETCH_JUST_SV | sys::HV_DISABLE_UVAR_XKEY) as i32,
                 ptr::null_mut(),
                 0,
             )
@@ -138,7 +138,7 @@ impl Hash {
                 key.as_ptr().cast(),
                 key.len(),
                 0,
-                (sys::HV_FETCH_LVALUE | sys::HV_FETCH_EMPTY_HE) as i32,
+                (sys::HV_FETCH_LVALUE | sys::HV_FETCH_EMPTY_HE | sys::HV_DISABLE_UVAR_XKEY) as i32,
                 ptr::null_mut(),
                 0,
             )

@@ -3,8 +3,9 @@
 //!
 //! It hangs on the scalar under `data` of the tied object, whose hash has the keys that were asked for so far. A key is
 //! stored, then taken: its value was made, replaced or deleted, and the hash knows all about it. The hash knows nothing
-//! of a stored one. Whatever reads that scalar by other ways than ours (`$object->{data}`) must see the whole: its magic
-//! has the shim call [`mc_lazy_get`], which makes the rest. So nobody ever holds the hash while a key is missing in it.
+//! of a stored one. Whatever reads that scalar by other ways than ours (`$object->{data}`) must see the whole: its magic, and
+//! that of the object, have the shim call [`mc_lazy_get`], which makes the rest. So nobody ever holds the hash while a key
+//! is missing in it.
 //!
 //! Only images that [`storable::skim`] vouches for come here. They are judged in full before, their values are
 //! independent of each other, and making one runs no code and can't fail.
@@ -23,6 +24,7 @@ use crate::hash::Hash;
 use crate::native::{self, Native};
 use crate::perl::Perl;
 use crate::scalar::{Name, Scalar};
+use crate::shim;
 use crate::thaw::thaw_entries;
 
 /// What a string of up to 255 bytes begins with, before its length.
@@ -171,6 +173,12 @@ pub(crate) fn complete(perl: Perl, slot: Scalar) -> Result<()> {
         lazy.make_all(perl, hash)?;
     }
     Ok(())
+}
+
+/// Has an object that has such a slot watched for who looks that up, for not all of those ask its magic.
+pub(crate) fn watch(perl: Perl, object: Hash) {
+    // SAFETY: a live hash; the magic that it gets looks at the slot only.
+    unsafe { shim::mc_lazy_watch(perl.raw(), object.raw()) };
 }
 
 /// Called by the shim when Perl reads the slot. Returns the error to die with, or null.

@@ -118,6 +118,7 @@ unsafe extern "C" {
 
     pub(crate) fn mc_native_attach(perl: *mut PerlInterpreter, sv: *mut SV, kind: c_int, native: *mut c_void);
     pub(crate) fn mc_native_of(sv: *mut SV, kind: c_int) -> *mut c_void;
+    pub(crate) fn mc_lazy_watch(perl: *mut PerlInterpreter, object: *mut HV);
     pub(crate) fn mc_native_detach(perl: *mut PerlInterpreter, sv: *mut SV, kind: c_int);
 
     pub(crate) fn mc_new_string(perl: *mut PerlInterpreter, bytes: *const c_char, len: usize, flags: u32) -> *mut SV;

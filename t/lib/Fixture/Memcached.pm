@@ -26,7 +26,7 @@ use Fixture::Watchdog ();
 
 sub start {
     my ( $class, %option ) = @_;
-    my $self = bless { args => [], host => '127.0.0.1', %option, owner => $$ },
+    my $self = bless { args => [], host => '127.0.0.1', %option, owner => owner() },
       $class;
     if ( $self->{socket} ) {
         $self->{dir}     = File::Temp->newdir;
@@ -201,9 +201,12 @@ sub reap {
     return;
 }
 
+# The process, and the thread in it: a new one gets copies of all objects.
+sub owner { return $$ . '.' . ( threads->can('tid') ? threads->tid : 0 ) }
+
 sub DESTROY {
     my ($self) = @_;
-    return if $self->{owner} != $$;
+    return if $self->{owner} ne owner();
     local ( $?, $!, $@ );
     $self->reap;
     return;

@@ -202,6 +202,7 @@ impl Object {
         }
         let slot = perl.reference_to(data);
         native::attach(perl, slot.scalar(), &Rc::new(RefCell::new(lazy)));
+        lazy::watch(perl, self.hash);
         self.hash.set(perl, "data", slot)
     }
 

@@ -23,16 +23,16 @@ local $Data::Dumper::Indent   = 1;
 my $server    = Fixture::Memcached->start;
 my $arguments = { servers => [ $server->address ] };
 my %content   = (
-    name         => 'dwho',
-    number       => 7,
-    long         => 'long ' x 100,
-    undefined    => undef,
-    empty        => '',
-    list         => [ 1, [ 2, 'three' ], undef, 4.5 ],
-    tree         => { a => { b => { c => [ 1 .. 3 ] } } },
-    "\x{263a}"   => "\x{263a}\x{263b}",
-    "caf\x{e9}"  => "caf\x{e9}",
-    '5'          => 'a key that is a number',
+    name        => 'dwho',
+    number      => 7,
+    long        => 'long ' x 100,
+    undefined   => undef,
+    empty       => '',
+    list        => [ 1, [ 2, 'three' ], undef, 4.5 ],
+    tree        => { a => { b => { c => [ 1 .. 3 ] } } },
+    "\x{263a}"  => "\x{263a}\x{263b}",
+    "caf\x{e9}" => "caf\x{e9}",
+    '5'         => 'a key that is a number',
     map { ( "field$_" => "value $_" ) } 1 .. 10,
 );
 
@@ -83,7 +83,7 @@ subtest 'only what is asked for is made' => sub {
     delete $expected{number};
     is_deeply Storable::thaw( image($id) ), \%expected, 'and Storable reads it';
     is $session->{field3}, 'value 3', 'what was not made is there';
-    is_deeply {%$session}, \%expected, 'as is all';
+    is_deeply { %$session }, \%expected, 'as is all';
     ok !is_lazy($session), 'which is made then';
 };
 
@@ -118,10 +118,13 @@ my %ways = (
         while ( my ( $key, $value ) = each %{ $_[1]{data} } ) { $all{$key} = $value }
         return \%all;
     },
-    'a slice'              => sub { @{ $_[1]{data} }{qw(name number)} },
-    'a slice with keys'    => sub { my %part = map { ( $_ => $_[1]{data}{$_} ) } qw(name list); \%part },
-    'a copy'               => sub { my $data = $_[1]{data}; return {%$data} },
-    'a copy of the object' => sub { my %copy = %{ $_[1] }; $copy{data} },
+    'a slice'           => sub { @{ $_[1]{data} }{qw(name number)} },
+    'a slice with keys' => sub {
+        my %part = map { ( $_ => $_[1]{data}{$_} ) } qw(name list);
+        \%part;
+    },
+    'a copy'               => sub { my $data   = $_[1]{data};        return {%$data} },
+    'a copy of the object' => sub { my %copy   = %{ $_[1] };         $copy{data} },
     'a slice of it'        => sub { my ($data) = @{ $_[1] }{'data'}; $data },
     'each of the object'   => sub {
         while ( my ( $key, $value ) = each %{ $_[1] } ) {
@@ -131,15 +134,17 @@ my %ways = (
     'values of the object' => sub {
         map { ref && exists $_->{name} ? $_->{name} : () } grep { ref eq 'HASH' } values %{ $_[1] };
     },
-    'aliased in a loop'     => sub { my @all; push @all, $_->{name} for $_[1]{data}; @all },
-    'aliased in map'        => sub { map { $_->{name} } $_[1]{data} },
-    'aliased as argument'   => sub {
+    'aliased in a loop' => sub { my @all; push @all, $_->{name} for $_[1]{data}; @all },
+    'aliased in map'    => sub {
+        map { $_->{name} } $_[1]{data};
+    },
+    'aliased as argument' => sub {
         sub { $_[0]{name} }
           ->( $_[1]{data} );
     },
-    'a reference to it'     => sub { my $slot = \$_[1]{data}; $$slot->{name} },
-    'a reference, assigned' => sub { my $slot = \$_[1]{data}; $$slot->{name} = 'assigned'; $_[0]{name} },
-    'a value, assigned'     => sub { $_[1]{data}{name} = 'assigned'; $_[0]{name} },
+    'a reference to it'     => sub { my $slot          = \$_[1]{data}; $$slot->{name} },
+    'a reference, assigned' => sub { my $slot          = \$_[1]{data}; $$slot->{name} = 'assigned'; $_[0]{name} },
+    'a value, assigned'     => sub { $_[1]{data}{name} = 'assigned';   $_[0]{name} },
     'a value, deleted'      => sub { ( delete $_[1]{data}{name}, exists $_[0]{name} ? 1 : 0 ) },
     'a value, local'        => sub {
         { local $_[1]{data}{name} = 'local'; is $_[0]{name}, 'local' }
@@ -154,17 +159,17 @@ my %ways = (
         return $_[0]{number};
     },
     'deleted and put back' => sub { my $data = delete $_[1]{data}; $_[1]{data} = $data; $_[0]{number} },
-    'replaced'             => sub { $_[1]{data} = { name => 'new' }; ( $_[0]{name}, $_[0]{number}, sort keys %{ $_[0] } ) },
-    'emptied'              => sub { %{ $_[1]{data} } = ( name => 'only' ); ( sort keys %{ $_[0] } ) },
-    'undef'                => sub { undef $_[1]{data}; ref $_[1]{data} },
-    'pushed below'         => sub { push @{ $_[1]{data}{list} }, 'pushed'; $_[0]{list} },
-    'made below'           => sub { $_[1]{data}{here}{and}{there} = 1; $_[0]{here} },
-    'cloned as argument'   => sub { Storable::dclone( tied( %{ $_[0] } )->{data} ) },
-    'frozen'               => sub { Storable::thaw( Storable::nfreeze( $_[1]{data} ) ) },
-    'cloned'               => sub { Storable::dclone( $_[1]{data} ) },
-    'dumped'               => sub { Data::Dumper::Dumper( $_[1]{data} ) },
-    'dumped by Perl'       => sub { local $Data::Dumper::Useperl = 1; Data::Dumper::Dumper( $_[1]{data} ) },
-    'dumped as a part'     => sub {
+    'replaced'     => sub { $_[1]{data} = { name => 'new' }; ( $_[0]{name}, $_[0]{number}, sort keys %{ $_[0] } ) },
+    'emptied'      => sub { %{ $_[1]{data} } = ( name => 'only' ); ( sort keys %{ $_[0] } ) },
+    'undef'        => sub { undef $_[1]{data};                     ref $_[1]{data} },
+    'pushed below' => sub { push @{ $_[1]{data}{list} }, 'pushed'; $_[0]{list} },
+    'made below'   => sub { $_[1]{data}{here}{and}{there} = 1;     $_[0]{here} },
+    'cloned as argument' => sub { Storable::dclone( tied( %{ $_[0] } )->{data} ) },
+    'frozen'             => sub { Storable::thaw( Storable::nfreeze( $_[1]{data} ) ) },
+    'cloned'             => sub { Storable::dclone( $_[1]{data} ) },
+    'dumped'             => sub { Data::Dumper::Dumper( $_[1]{data} ) },
+    'dumped by Perl'     => sub { local $Data::Dumper::Useperl = 1; Data::Dumper::Dumper( $_[1]{data} ) },
+    'dumped as a part'   => sub {
         my ($dumped) = Data::Dumper::Dumper( $_[1] ) =~ /'data' => (\{.*?^ +\}),/ms;
         return $dumped;
     },
@@ -181,17 +186,20 @@ my %ways = (
     'weak'          => sub { my $strong = $_[1]{data}; weaken $_[1]{data}; ( $_[0]{name}, $strong->{number} ) },
     'inherited'     => sub { Apache::Session::FETCH( $_[1], 'name' ) },
     'inherited set' => sub { Apache::Session::STORE( $_[1], 'name', 'set' ); $_[0]{name} },
-    'inherited del' => sub { Apache::Session::DELETE( $_[1], 'name' ); exists $_[0]{name} ? 1 : 0 },
-    'inherited key' => sub { Apache::Session::FIRSTKEY( $_[1] ); scalar keys %{ $_[0] } },
+    'inherited del' => sub { Apache::Session::DELETE( $_[1], 'name' );       exists $_[0]{name} ? 1 : 0 },
+    'inherited key' => sub { Apache::Session::FIRSTKEY( $_[1] );             scalar keys %{ $_[0] } },
     'all keys'      => sub { sort keys %{ $_[0] } },
     'in the middle' => sub {
         my $seen = 0;
         while ( my ($key) = each %{ $_[0] } ) { $_[0]{$key} = 'seen'; $seen++ }
         return $seen;
     },
-    'as a number'  => sub { scalar( %{ $_[0] } ) ? 1 : 0 },
-    'cleared'      => sub { %{ $_[0] } = (); ( $_[0]{name}, sort keys %{ $_[1]{data} } ) },
-    'local key'    => sub { { local $_[0]{name} = 'local' } $_[0]{name} },
+    'as a number' => sub { scalar( %{ $_[0] } ) ? 1 : 0 },
+    'cleared'     => sub { %{ $_[0] } = (); ( $_[0]{name}, sort keys %{ $_[1]{data} } ) },
+    'local key'   => sub {
+        { local $_[0]{name} = 'local' }
+        $_[0]{name};
+    },
     'key and data' => sub { $_[0]{field2} = 'set'; delete $_[0]{field3}; $_[1]{data} },
     'frozen as it is' => sub { tied( %{ $_[0] } )->save; $_[1]{data}{field1} },
 );
@@ -212,6 +220,7 @@ for my $name ( sort keys %ways ) {
             my ( @result, @warnings );
             local $SIG{__WARN__} = sub { push @warnings, $_[0] =~ s/ at .*//sr };
             @result = $ways{$name}->( $session, tied %$session );
+
             if ( ref tied(%$session)->{data} ) {
                 $session->{after} = 1;
                 tied(%$session)->save;
@@ -235,9 +244,9 @@ subtest 'data in other hands' => sub {
 subtest 'what was stored by hand' => sub {
     my $id     = create( $arguments, a => 1 );
     my %images = (
-        'another id'            => Storable::nfreeze( { _session_id => 'f' x 32, a => 1, list => [1] } ),
-        'an id of another kind' => Storable::nfreeze( { _session_id => 42,       a => 1, list => [1] } ),
-        'no id'                 => Storable::nfreeze( { a => 1, list => [1] } ),
+        'another id'            => Storable::nfreeze( { _session_id => 'f' x 32, a    => 1, list => [1] } ),
+        'an id of another kind' => Storable::nfreeze( { _session_id => 42,       a    => 1, list => [1] } ),
+        'no id'                 => Storable::nfreeze( { a           => 1,        list => [1] } ),
         'a key twice'           => "\5\x0b\3\0\0\0\3\x08\x85\0\0\0\1a\x08\x81\0\0\0\1a\4\2\0\0\0\1\x08\x81\0\0\0\4list",
     );
     for my $name ( sort keys %images ) {
@@ -251,7 +260,8 @@ subtest 'what was stored by hand' => sub {
             tied(%$session)->save;
             is_deeply Storable::thaw( image($id) ), { _session_id => $id, a => 1, list => [1], new => 2 },
               "$name: what is saved";
-            is_deeply contents( $arguments, $id ), { _session_id => $id, a => 1, list => [1], new => 2 }, "$name: and read";
+            is_deeply contents( $arguments, $id ), { _session_id => $id, a => 1, list => [1], new => 2 },
+              "$name: and read";
         }
     }
 };
@@ -278,17 +288,17 @@ subtest 'values that lead to each other' => sub {
         my $id      = create( $arguments, %content );
         my $session = opened($id);
         whole($session) if $whole;
-        $session->{a} = $session->{b} = [ 'shared', $session->{list} ];
-        $session->{self} = {};
+        $session->{a}          = $session->{b} = [ 'shared', $session->{list} ];
+        $session->{self}       = {};
         $session->{self}{self} = $session->{self};
-        $session->{object} = bless { x => 1 }, 'Some::Class';
+        $session->{object}     = bless { x => 1 }, 'Some::Class';
         tied(%$session)->save;
         my $stored = Storable::thaw( image($id) );
-        is refaddr( $stored->{a} ),      refaddr( $stored->{b} ),          'two keys share a value';
-        is refaddr( $stored->{a}[1] ),   refaddr( $stored->{list} ),       'one that was there, too';
-        is refaddr( $stored->{self} ),   refaddr( $stored->{self}{self} ), 'a cycle';
-        is ref $stored->{object},        'Some::Class',                    'an object';
-        is $stored->{field9},            'value 9',                        'and all the others';
+        is refaddr( $stored->{a} ),    refaddr( $stored->{b} ),          'two keys share a value';
+        is refaddr( $stored->{a}[1] ), refaddr( $stored->{list} ),       'one that was there, too';
+        is refaddr( $stored->{self} ), refaddr( $stored->{self}{self} ), 'a cycle';
+        is ref $stored->{object},      'Some::Class',                    'an object';
+        is $stored->{field9},          'value 9',                        'and all the others';
         delete $session->{self}{self};
         delete $stored->{self}{self};
     }

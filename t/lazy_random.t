@@ -19,7 +19,7 @@ local $Data::Dumper::Sortkeys = 1;
 local $Data::Dumper::Indent   = 1;
 
 my $server = Fixture::Memcached->start;
-my @keys   = ( map( {"key$_"} 1 .. 12 ), "caf\x{e9}", "\x{263a}", '', '17', 'name', 'name_MD5' );
+my @keys   = ( map( { "key$_" } 1 .. 12 ), "caf\x{e9}", "\x{263a}", '', '17', 'name', 'name_MD5' );
 
 # A generator of our own, so that perl's version makes no difference.
 my $state;
@@ -35,15 +35,15 @@ sub value {
     my ($depth) = @_;
     my $kind = roll( $depth > 3 ? 9 : 14 );
     return
-        $kind == 0 ? undef
-      : $kind == 1 ? ''
-      : $kind == 2 ? roll(300) - 150
-      : $kind == 3 ? 2**31 + roll(1000)
-      : $kind == 4 ? roll(1000) / 8
-      : $kind == 5 ? "text " . roll(1000)
-      : $kind == 6 ? "\x{263a} " . roll(1000)
-      : $kind == 7 ? 'long ' x ( 50 + roll(50) )
-      : $kind == 8 ? "\xe9\0" . roll(1000)
+        $kind == 0  ? undef
+      : $kind == 1  ? ''
+      : $kind == 2  ? roll(300) - 150
+      : $kind == 3  ? 2**31 + roll(1000)
+      : $kind == 4  ? roll(1000) / 8
+      : $kind == 5  ? "text " . roll(1000)
+      : $kind == 6  ? "\x{263a} " . roll(1000)
+      : $kind == 7  ? 'long ' x ( 50 + roll(50) )
+      : $kind == 8  ? "\xe9\0" . roll(1000)
       : $kind <= 10 ? [ map { value( $depth + 1 ) } 1 .. roll(4) ]
       : $kind <= 12 ? { map { ( pick(@keys) => value( $depth + 1 ) ) } 1 .. roll(4) }
       :               \value( $depth + 1 );
@@ -53,11 +53,11 @@ sub dumped { return Data::Dumper::Dumper(@_) }
 
 # Each takes the session and what was rolled for it, and returns what it saw.
 my %operations = (
-    fetch   => sub { my ( $session, $key ) = @_; return $session->{$key} },
-    exists  => sub { my ( $session, $key ) = @_; return exists $session->{$key} },
-    store   => sub { my ( $session, $key, $value ) = @_; $session->{$key} = $value; return },
-    delete  => sub { my ( $session, $key ) = @_; return delete $session->{$key} },
-    below   => sub {
+    fetch  => sub { my ( $session, $key ) = @_; return $session->{$key} },
+    exists => sub { my ( $session, $key ) = @_; return exists $session->{$key} },
+    store  => sub { my ( $session, $key, $value ) = @_; $session->{$key} = $value; return },
+    delete => sub { my ( $session, $key ) = @_; return delete $session->{$key} },
+    below  => sub {
         my ( $session, $key, $value ) = @_;
         my $found = $session->{$key};
         push @$found, $value if ref $found eq 'ARRAY';
@@ -68,11 +68,17 @@ my %operations = (
     twice  => sub { my ( $session, $key, $value ) = @_; $session->{$key} = [ $value, $session->{$key} ]; return },
     keys   => sub { return sort keys %{ $_[0] } },
     data   => sub { return tied( %{ $_[0] } )->{data} },
-    clear  => sub { %{ $_[0] } = (); return },
+    clear  => sub { %{ $_[0] } = ();          return },
     save   => sub { tied( %{ $_[0] } )->save; return },
-    object => sub { my ( $session, $key, $value ) = @_; $session->{$key} = bless { x => $value }, 'Some::Class'; return },
+    object =>
+      sub { my ( $session, $key, $value ) = @_; $session->{$key} = bless { x => $value }, 'Some::Class'; return },
     moved  => sub { return length tied( %{ $_[0] } )->regenerate_id },
-    number => sub { my ( $session, $key ) = @_; no warnings; my $x = 0 + ( $session->{$key} // 0 ) if !ref $session->{$key}; return },
+    number => sub {
+        my ( $session, $key ) = @_;
+        no warnings;
+        my $x = 0 + ( $session->{$key} // 0 ) if !ref $session->{$key};
+        return;
+    },
 );
 my @often = ( (qw(fetch exists store delete below)) x 6, qw(share twice save save) );
 my @all   = ( @often, sort keys %operations );
@@ -97,9 +103,10 @@ sub history {
     my $lazy = is_lazy( \%session );
     whole( \%session ) if $is_whole;
     my $others = roll(2);
-    change( { servers => $arguments->{servers} },
-        $id, sub { my ($other) = @_; $other->{ pick(@keys) } = value(0) for 1 .. 3; delete $other->{ pick(@keys) } } )
-      if $others && !$arguments->{Transaction};
+    change(
+        { servers => $arguments->{servers} },
+        $id, sub { my ($other) = @_; $other->{ pick(@keys) } = value(0) for 1 .. 3; delete $other->{ pick(@keys) } }
+    ) if $others && !$arguments->{Transaction};
 
     for ( 1 .. 1 + roll(8) ) {
         my ( $name, $key, $value ) = ( pick(@$operations), pick(@keys), value(0) );
@@ -115,6 +122,7 @@ sub history {
     my $stored = $item && Storable::thaw( $item->{value} );
     my $size   = $item && size( $item->{value}, scalar keys %$stored );
     my $seen   = dumped( \@seen, $conflicts, \@warnings, $stored, $size );
+
     # Ids, and digests of references, which are those of addresses.
     $seen =~ s/\b[0-9a-f]{32}\b/ID/g;
     return ( $seen, $lazy, $ended );
@@ -145,7 +153,7 @@ for my $name ( sort keys %arguments ) {
             last;
         }
         is $alike, 150, "$name: all histories are alike";
-        is $lazy, 150, "$name: and all of the sessions were lazy at first";
+        is $lazy,  150, "$name: and all of the sessions were lazy at first";
         cmp_ok $ended, '>', $operations == \@often ? 75 : 20, "$name: many also in the end";
     }
 }

@@ -25,7 +25,8 @@ on_each_backend {
             { context => 'list' },
             sub {
                 select undef, undef, undef, 0.05 if $parent_ends_first;
-                my @seen = ( made( \%session ), is_lazy( \%session ), $session{key1}, $session{list}[2], $session{key2} );
+                my @seen =
+                  ( made( \%session ), is_lazy( \%session ), $session{key1}, $session{list}[2], $session{key2} );
                 $session{thread} = made( \%session );
                 push @seen, tied(%session)->{data}{key3}, scalar keys %session;
                 tied(%session)->save;
@@ -39,8 +40,8 @@ on_each_backend {
         }
         else {
             @seen = $thread->join;
-            is made( \%session ), 2, 'what the thread makes is not made here';
-            is $session{key3}, 'value 3', 'and can be';
+            is made( \%session ), 2,         'what the thread makes is not made here';
+            is $session{key3},    'value 3', 'and can be';
             untie %session;
         }
         is_deeply \@seen, [ 2, 1, 'of the parent', 3, 'value 2', 'value 3', 23 ], 'the thread has it all';

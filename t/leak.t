@@ -184,6 +184,7 @@ on_each_backend {
             };
         },
     );
+
     # Without its object, a session is lazy.
     my %plain = %content;
     delete $plain{object};
@@ -192,15 +193,15 @@ on_each_backend {
         'reading one key' => sub { my $deep = $_[0]{tree}{a}{b}{c} },
         'many'            => sub { my $text = $_[0]{"field$_"} for 1 .. 50 },
         'none'            => sub { my $none = $_[0]{none}; exists $_[0]{text} },
-        'writing'         => sub { $_[0]{field1}++; delete $_[0]{field2}; $_[0]{new} = [ {} ]; push @{ $_[0]{list} }, 1 },
-        'in the middle'   => sub { my $text = $_[0]{text}; my %copy = %{ $_[0] } },
-        'the data'        => sub { my $all = keys %{ $_[1]{data} } },
+        'writing'       => sub { $_[0]{field1}++; delete $_[0]{field2}; $_[0]{new} = [ {} ]; push @{ $_[0]{list} }, 1 },
+        'in the middle' => sub { my $text = $_[0]{text}; my %copy = %{ $_[0] } },
+        'the data'        => sub { my $all           = keys %{ $_[1]{data} } },
         'the data, local' => sub { local $_[1]{data} = {} },
-        'the data, gone'  => sub { my $list = $_[0]{list}; my $data = delete $_[1]{data}; $_[1]{data} = {%$data} },
+        'the data, gone'  => sub { my $list    = $_[0]{list}; my $data = delete $_[1]{data}; $_[1]{data} = {%$data} },
         'another'         => sub { $_[1]{data} = { _session_id => $_[0]{_session_id} } },
-        'clearing'        => sub { my $list = $_[0]{list}; %{ $_[0] } = () },
+        'clearing'        => sub { my $list    = $_[0]{list}; %{ $_[0] } = () },
         'values that are tangled' => sub { $_[0]{new} = [ $_[0]{list} ] },
-        'restoring'       => sub { my $list = $_[0]{list}; $_[1]->make_unsynced; $_[1]->restore },
+        'restoring'               => sub { my $list   = $_[0]{list}; $_[1]->make_unsynced; $_[1]->restore },
     );
     for my $name ( keys %lazy ) {
         $ways{"lazy: $name"} = sub {

@@ -548,11 +548,15 @@ impl Store {
             return Ok(());
         };
         let key = principal.key();
-        if let Some(record) = self.servers.get(key, None, wait)?
+        let mut tries = Tries::new(self.config.io_timeout);
+        while let Some(record) = self.servers.get(key, None, wait)?
             && record.value == id.as_bytes()
         {
             let version = record.version;
-            self.servers.one(Op::Delete { key, version }, wait)?;
+            match Put::from(self.servers.one(Op::Delete { key, version }, wait)?) {
+                Put::Cut(error) => tries.cut(error)?,
+                _ => break,
+            }
         }
         Ok(())
     }

@@ -242,6 +242,20 @@ fn a_save_of_the_same_bytes_that_was_cut_off_is_repeated() {
     assert_eq!(server.received().iter().filter(|command| command.starts_with("ms")).count(), 2);
 }
 
+/// The connection ends between the reading of a principal's record and its removal.
+#[test]
+fn a_record_is_removed_over_another_connection() {
+    let record = "VA 1 f0 c5 {O}\r\nx\r\n";
+    let found = ["HD f1 c7 {O}\r\n", "HD c8 {O}\r\n", record];
+    let server = Scripted::start(vec![
+        found.iter().flat_map(|answer| [Commands(1), Say(answer)]).collect(),
+        vec![Commands(1), Say(record), Commands(1), Say("HD {O}\r\n"), Silence],
+    ]);
+    let deleted = store(&server).delete(&id("x"), Some(&Principal::of(b"dwho")), &mut NoWait);
+    assert!(deleted.unwrap());
+    assert!(server.received().last().unwrap().starts_with("md "), "{:?}", server.received());
+}
+
 #[test]
 fn a_server_that_refuses_is_named() {
     let port = free_port("127.0.0.1");

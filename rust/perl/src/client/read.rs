@@ -71,6 +71,7 @@ fn touch(call: &Call<'_>) -> Result<Option<i64>> {
 fn one(call: &mut Call<'_>, at: usize, touch: Option<i64>, shape: Shape) -> Result<Return> {
     let this = this(call)?;
     let key = OwnKey::of(call.perl, call.arg(at))?;
+    let classes = classes(call)?;
     let found = work(call, &this, Counter::Get, |client, wait| match touch {
         Some(expiry) => client.get_and_touch(key.key(), expiry, wait),
         None => client.get(key.key(), wait),
@@ -79,23 +80,32 @@ fn one(call: &mut Call<'_>, at: usize, touch: Option<i64>, shape: Shape) -> Resu
         return undef(call);
     };
     let version = value.version;
-    match readable(call, &this, key.bytes(), value)? {
+    match readable(call, &this, key.bytes(), value, &classes)? {
         Some(value) => Ok(Return::Value(shape(call.perl, version, value).mortal())),
         None => undef(call),
     }
 }
 
 /// The Perl value of an item; `None` where it is damaged, and that was told.
-fn readable(call: &mut Call<'_>, this: &Shared, key: &[u8], value: session::Value) -> Result<Option<Owned>> {
-    let perl = call.perl;
-    let classes = call.object()?.get(perl, "classes").unwrap_or(perl.undef());
-    let classes = Classes::from_argument(perl, classes)?;
+fn readable(
+    call: &mut Call<'_>,
+    this: &Shared,
+    key: &[u8],
+    value: session::Value,
+    classes: &Classes,
+) -> Result<Option<Owned>> {
     let utf8 = this.borrow().options.utf8;
-    match value::read(perl, key, value, utf8, &classes) {
+    match value::read(call.perl, key, value, utf8, classes) {
         Ok(value) => Ok(Some(value)),
         Err(Error::Text(text)) => fail(call, this, text).map(|()| None),
         Err(other) => Err(other),
     }
+}
+
+/// What may be revived. To be asked for before anything is waited for: a signal's handler may free the object.
+fn classes(call: &Call<'_>) -> Result<Classes> {
+    let classes = call.object()?.get(call.perl, "classes").unwrap_or(call.perl.undef());
+    Classes::from_argument(call.perl, classes)
 }
 
 fn with_version(perl: Perl, version: Version, value: Owned) -> Owned {
@@ -106,6 +116,7 @@ fn with_version(perl: Perl, version: Version, value: Owned) -> Owned {
 fn many(call: &mut Call<'_>, from: usize, touch: Option<i64>, shape: Shape) -> Result<Return> {
     let (this, perl) = (this(call)?, call.perl);
     let keys = (from..call.items()).map(|index| OwnKey::of(perl, call.arg(index))).collect::<Result<Vec<OwnKey>>>()?;
+    let classes = classes(call)?;
     this.borrow_mut().counted[Counter::GetKeys as usize] += keys.len() as u64;
     let found = perl.hash();
     // SAFETY: a new hash, which its owner keeps alive.
@@ -118,7 +129,7 @@ fn many(call: &mut Call<'_>, from: usize, touch: Option<i64>, shape: Shape) -> R
         for (key, value) in keys.iter().zip(values) {
             let Some(value) = value else { continue };
             let version = value.version;
-            if let Some(value) = readable(call, &this, key.bytes(), value)? {
+            if let Some(value) = readable(call, &this, key.bytes(), value, &classes)? {
                 let name = perl.bytes(key.bytes());
                 entries.store(perl, &name.scalar().key(perl)?, shape(perl, version, value))?;
             }

@@ -186,7 +186,7 @@ A new client. Nothing is connected to yet.
 
 A reference to an array of C<host:port>, C<[ipv6]:port> or C</path/of/socket>, each alone, or as C<[ $address, $weight ]>, or as
 C<< { address => $address, weight => $weight } >>. Or one C<embedded:/directory?size=1G>. Without it, the embedded store below
-F</var/tmp>. With an empty array there are no servers: nothing is found and nothing is stored, until L</set_servers> gives some.
+F</var/tmp>. With an empty array there are no servers: nothing is found and nothing is stored, until C<set_servers> gives some.
 
 =item namespace
 
@@ -246,7 +246,7 @@ keys are missing, as if they were not there, those of the others are not, and L<
 
 =head2 gets($key), gets_multi(@keys)
 
-The same, with C<[ $version, $value ]> instead of the value, for L</cas>.
+The same, with C<[ $version, $value ]> instead of the value, for C<cas>.
 
 =head2 gat($expiry, $key), gats($expiry, $key), gat_multi($expiry, @keys), gats_multi($expiry, @keys)
 

@@ -290,7 +290,8 @@ pub fn purge(settings: &Settings, purge: &Purge, quiet: bool) -> Result<()> {
         0 => String::new(),
         kept => format!("; {} were saved or went meanwhile, and are left alone", grouped(kept)),
     };
-    said(quiet, &format!("{} sessions are deleted{kept}", grouped(deleted)))
+    let rest = if passed.scanned.stopped { "; that is as many as it takes at a time, so run it once more" } else { "" };
+    said(quiet, &format!("{} sessions are deleted{kept}{rest}", grouped(deleted)))
 }
 
 fn so_far(failure: Failure, deleted: u64) -> Failure {

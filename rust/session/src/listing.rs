@@ -33,6 +33,7 @@ use crate::envelope::{self, Encoding};
 use crate::error::{Error, Kind, Result};
 use crate::id::Id;
 use crate::principal::Principal;
+use crate::stats::{self, Counter};
 use crate::store::{Store, backend};
 use crate::wait::Wait;
 
@@ -195,7 +196,11 @@ impl Store {
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        self.bury_if(id, state, principal, wait)
+        let deleted = self.bury_if(id, state, principal, wait);
+        if let Ok(true) = deleted {
+            stats::count(Counter::Deletes);
+        }
+        stats::noted(deleted)
     }
 
     /// The session that a principal's reverse record names: the one of theirs that was saved last. `None` where there is no

@@ -297,20 +297,6 @@ impl Store {
         principal: Option<&Principal>,
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        let deleted = self.try_bury_if(id, state, principal, wait);
-        if let Ok(true) = deleted {
-            stats::count(Counter::Deletes);
-        }
-        stats::noted(deleted)
-    }
-
-    fn try_bury_if(
-        &mut self,
-        id: &Id,
-        state: &State,
-        principal: Option<&Principal>,
-        wait: &mut dyn Wait,
-    ) -> Result<bool> {
         id.check_fits(&self.config.namespace)?;
         let (value, flags) = (envelope::TOMBSTONE_VALUE, envelope::TOMBSTONE_FLAGS);
         let mut tries = Tries::new(self.config.io_timeout);
@@ -553,9 +539,11 @@ impl Store {
             && record.value == id.as_bytes()
         {
             let version = record.version;
-            match Put::from(self.servers.one(Op::Delete { key, version }, wait)?) {
-                Put::Cut(error) => tries.cut(error)?,
-                _ => break,
+            match self.servers.one(Op::Delete { key, version }, wait) {
+                Ok(Reply::Outdated(server)) => tries.cut(Error::server(&server, Fault::Closed, false))?,
+                // Whether it is still there is seen.
+                Err(error) if error.is_broken_off() => tries.cut(error)?,
+                deleted => return deleted.map(drop),
             }
         }
         Ok(())

@@ -54,20 +54,7 @@ pub fn read_with<B: Build>(
         return Err(Error::limit(0, "the size of the image", limits.max_size).into());
     }
     let header = Header::parse(bytes)?;
-    let mut reader = Reader {
-        input: Cursor::new(bytes),
-        big: header.is_big(),
-        native_big: header.is_native_big(),
-        wide: header.is_wide(),
-        minor: header.minor,
-        max_depth: limits.max_depth,
-        build,
-        frames: &mut scratch.frames,
-        seen: &mut scratch.seen,
-        classes: &mut scratch.classes,
-        hooks: Vec::new(),
-        loose: None,
-    };
+    let mut reader = Reader::new(bytes, &header, limits, build, scratch);
     reader.input.bytes(header.body, "a header")?;
     let root = if header.major < MAJOR { reader.old_root(&header) } else { reader.root() };
     let root = root.inspect_err(|_| reader.abandon());
@@ -86,20 +73,7 @@ pub fn read_value<B: Build>(
 ) -> std::result::Result<B::Node, B::Error> {
     let (start, end) = entry.bounds();
     let header = Header::parse(bytes)?;
-    let mut reader = Reader {
-        input: Cursor::new(bytes.get(..end).unwrap_or(bytes)),
-        big: header.is_big(),
-        native_big: header.is_native_big(),
-        wide: header.is_wide(),
-        minor: header.minor,
-        max_depth: limits.max_depth,
-        build,
-        frames: &mut scratch.frames,
-        seen: &mut scratch.seen,
-        classes: &mut scratch.classes,
-        hooks: Vec::new(),
-        loose: None,
-    };
+    let mut reader = Reader::new(bytes.get(..end).unwrap_or(bytes), &header, limits, build, scratch);
     reader.input.bytes(start, "what comes before")?;
     let node = reader.root().inspect_err(|_| reader.abandon());
     scratch.clear();
@@ -164,6 +138,33 @@ struct Reader<'a, 'b, B: Build> {
     hooks: Vec<Hook>,
     /// The value that an error left without an owner: complete, and not handed on.
     loose: Option<B::Node>,
+}
+
+impl<'a, 'b, B: Build> Reader<'a, 'b, B> {
+    /// A reader of these bytes, as the header of their image has it; at the header.
+    #[inline(always)]
+    fn new(
+        bytes: &'a [u8],
+        header: &Header,
+        limits: &Limits,
+        build: &'b mut B,
+        scratch: &'b mut Scratch<B::Node, B::Class>,
+    ) -> Self {
+        Reader {
+            input: Cursor::new(bytes),
+            big: header.is_big(),
+            native_big: header.is_native_big(),
+            wide: header.is_wide(),
+            minor: header.minor,
+            max_depth: limits.max_depth,
+            build,
+            frames: &mut scratch.frames,
+            seen: &mut scratch.seen,
+            classes: &mut scratch.classes,
+            hooks: Vec::new(),
+            loose: None,
+        }
+    }
 }
 
 impl<B: Build> Reader<'_, '_, B> {

@@ -6,7 +6,6 @@
 use super::{Reader, Scratch, Step};
 use crate::build::{Build, Frozen, HashFlags, Immortal, KeyFlags, Place, RefKind, Shape};
 use crate::consts::MAJOR;
-use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::header::Header;
 use crate::limits::Limits;
@@ -32,20 +31,7 @@ pub(crate) fn top(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Vec<
     debug_assert_eq!(header.major, MAJOR);
     let mut skip = Skip::default();
     let mut scratch: Scratch<bool, ()> = Scratch::default();
-    let mut reader = Reader {
-        input: Cursor::new(bytes),
-        big: header.is_big(),
-        native_big: header.is_native_big(),
-        wide: header.is_wide(),
-        minor: header.minor,
-        max_depth: limits.max_depth,
-        build: &mut skip,
-        frames: &mut scratch.frames,
-        seen: &mut scratch.seen,
-        classes: &mut scratch.classes,
-        hooks: Vec::new(),
-        loose: None,
-    };
+    let mut reader = Reader::new(bytes, header, limits, &mut skip, &mut scratch);
     reader.input.bytes(header.body, "a header")?;
     reader.top()
 }

@@ -134,8 +134,12 @@ subtest 'no room for more' => sub {
     ok $is_whole->( $ids[0] ) || !%{ contents( $arguments, $ids[0] ) }, 'the old value is there as a whole, or gone';
     delete $session{more};
     $session{n} = 'small';
-    # For a moment after that memcached may still say that it has no room, though the old value is gone (seen with 1.6.18).
-    until_true { $error = error_of { tied(%session)->save }; $error eq '' };
+
+    # For a moment memcached 1.6.18 may still say that it has no room, though the old value is gone.
+    until_true {
+        $error = error_of { tied(%session)->save };
+        $error eq ''
+    };
     is $error, '', 'the session can be saved when it is small again';
     untie %session;
     is contents( $arguments, $ids[0] )->{n}, 'small', 'it is';

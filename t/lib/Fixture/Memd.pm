@@ -32,6 +32,7 @@ sub begin_memd {
     my @arguments = @_;
     my $pid       = fork // die "fork: $!";
     if ( !$pid ) {
+        @SIG{qw(INT TERM)} = ('DEFAULT') x 2;    # a shell has what it runs in the background ignore SIGINT
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', '/dev/null';

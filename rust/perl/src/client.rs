@@ -169,7 +169,7 @@ fn work<T>(
     call: &mut Call<'_>,
     this: &Shared,
     counter: Counter,
-    operation: impl FnOnce(&mut session::Client, &mut Signals) -> session::Result<T>,
+    operation: impl FnOnce(&mut session::Client, &mut Signals<'_>) -> session::Result<T>,
 ) -> Result<Option<T>> {
     let (mut inner, config) = {
         let mut client = this.borrow_mut();

@@ -100,13 +100,21 @@ impl Session {
     fn with_store<T>(
         &mut self,
         perl: Perl,
-        work: impl FnOnce(&mut session::Store, Option<&Loaded>, &mut Signals) -> session::Result<T>,
+        work: impl FnOnce(&mut session::Store, Option<&Loaded>, &mut Signals<'_>) -> session::Result<T>,
+    ) -> Result<T> {
+        self.with_store_and(perl, Signals::new(perl), work)
+    }
+
+    fn with_store_and<T>(
+        &mut self,
+        perl: Perl,
+        mut signals: Signals<'_>,
+        work: impl FnOnce(&mut session::Store, Option<&Loaded>, &mut Signals<'_>) -> session::Result<T>,
     ) -> Result<T> {
         let shared = match &self.store {
             Some(store) => store.clone(),
             None => self.store.insert(state::store(perl, &self.options.config)?).clone(),
         };
-        let mut signals = Signals::new(perl);
         let result = match shared.try_borrow_mut() {
             Ok(mut store) => work(&mut store, self.base.as_deref(), &mut signals),
             // A signal handler came while the same store waits.
@@ -116,19 +124,28 @@ impl Session {
     }
 
     /// Reads the session; its bytes and how they are encoded are in [`Session::base`] after that. `false`: there is none.
-    /// `lock` takes its lock in the same round trip, where we don't have it.
-    pub(crate) fn load(&mut self, perl: Perl, id: &Id, lock: bool, warnings: &mut Vec<String>) -> Result<bool> {
+    /// `lock` takes its lock in the same round trip, where we don't have it. `meanwhile` may be called while the request
+    /// is under way; it finds the session borrowed.
+    pub(crate) fn load(
+        &mut self,
+        perl: Perl,
+        id: &Id,
+        lock: bool,
+        meanwhile: &mut dyn FnMut(),
+        warnings: &mut Vec<String>,
+    ) -> Result<bool> {
+        let signals = Signals::with(perl, meanwhile);
         let loaded = match self.take_lock(id) {
             Some(held) => {
                 let loaded = match self.ahead.take() {
                     Some(loaded) => Ok(loaded),
-                    None => self.with_store(perl, |store, _, wait| store.load_locked(&held, wait)),
+                    None => self.with_store_and(perl, signals, |store, _, wait| store.load_locked(&held, wait)),
                 };
                 self.lock = Some(held);
                 loaded
             }
-            None if lock => self.lock_and_load(perl, id),
-            None => self.with_store(perl, |store, _, wait| store.load(id, wait)),
+            None if lock => self.lock_and_load(perl, id, signals),
+            None => self.with_store_and(perl, signals, |store, _, wait| store.load(id, wait)),
         };
         // Where a missing session dies there is no empty one to go on with, either.
         let loaded = match self.options.missing {
@@ -151,8 +168,8 @@ impl Session {
         Ok(false)
     }
 
-    fn lock_and_load(&mut self, perl: Perl, id: &Id) -> Result<Option<Loaded>> {
-        let (lock, loaded) = self.with_store(perl, |store, _, wait| store.lock_and_load(id, wait))?;
+    fn lock_and_load(&mut self, perl: Perl, id: &Id, signals: Signals<'_>) -> Result<Option<Loaded>> {
+        let (lock, loaded) = self.with_store_and(perl, signals, |store, _, wait| store.lock_and_load(id, wait))?;
         self.lock = Some(lock);
         self.lock_is_elsewhere = false;
         Ok(loaded)
@@ -167,7 +184,7 @@ impl Session {
             };
         }
         if ahead {
-            self.ahead = Some(self.lock_and_load(perl, id)?);
+            self.ahead = Some(self.lock_and_load(perl, id, Signals::new(perl))?);
         } else {
             self.lock = Some(self.with_store(perl, |store, _, wait| store.lock(id, wait))?);
             self.lock_is_elsewhere = false;

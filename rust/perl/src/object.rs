@@ -54,17 +54,16 @@ impl Object {
         Ok(session)
     }
 
-    /// A new object of our class for these arguments, with all that `populate` would give it, and the session behind it.
+    /// A new object of our class with these arguments and this session, and with all that `populate` would give it.
     ///
     /// Most of an object is the same for all, and is copied in one go.
-    pub(crate) fn create(perl: Perl, args: Owned, warnings: &mut Vec<String>) -> Result<(Owned, SharedSession)> {
+    pub(crate) fn create(perl: Perl, args: Owned, session: &SharedSession) -> Result<Owned> {
         let tied = blessed_hash(perl, state::template(perl, make_template)?, Class::Tie);
-        let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
-        object.hash.set(perl, "args", args)?;
-        let session = object.open(Caller::Tie, warnings)?;
-        object.hash.set(perl, "object_store", store_object(perl, &session))?;
-        life::attach(perl, object.hash.scalar(), &session);
-        Ok((tied, session))
+        let hash = tied.scalar().hash().expect("a new hash");
+        hash.set(perl, "args", args)?;
+        hash.set(perl, "object_store", store_object(perl, session))?;
+        life::attach(perl, hash.scalar(), session);
+        Ok(tied)
     }
 
     /// A session with the arguments of this object.

@@ -60,7 +60,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn materialize(call: &mut Call<'_>) -> Result<Return> {
     let (store, object) = both(call)?;
     let id = object.id()?;
-    let found = borrow_mut(&store)?.load(call.perl, &id, false, &mut call.warnings)?;
+    let found = borrow_mut(&store)?.load(call.perl, &id, false, &mut || {}, &mut call.warnings)?;
     let serializer = object.serializer();
     if !found {
         let missing = borrow(&store)?.options.missing;

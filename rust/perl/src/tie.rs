@@ -2,14 +2,14 @@
 
 use session::{Body, Encoding, End, Id, Origin};
 
-use crate::args::{Caller, Missing};
+use crate::args::{Caller, Missing, Options};
 use crate::call::{Call, Return};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
+use crate::life::{self, Known, Session, SharedSession, borrow, borrow_mut};
 use crate::lock;
 use crate::object::{CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
-use crate::perl::Perl;
+use crate::perl::{Owned, Perl};
 use crate::report;
 use crate::scalar::Scalar;
 
@@ -31,33 +31,59 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
         }
         false => perl.reference_to(perl.hash()),
     };
-    let (tied, session) = Object::create(perl, args, &mut call.warnings)?;
-    let object = Object { perl, hash: tied.scalar().hash().expect("a new hash") };
+    let options = Options::read(perl, args.scalar().expect_hash("args")?, Caller::Tie, &mut call.warnings)?;
+    let session = SharedSession::new(Session::new(options).into());
     let opened = if id.is_defined() && id.is_true(perl)? {
-        open_session(object, &session, id, &mut call.warnings)
+        open_session(perl, args, &session, id, &mut call.warnings)
     } else {
-        create_session(object, &session, &mut call.warnings)
+        create_session(perl, args, &session, &mut call.warnings)
     };
-    if let Err(error) = opened {
-        // Nobody has seen the object: its DESTROY has nothing to save.
-        borrow_mut(&session)?.give_up();
-        return Err(error);
+    match opened {
+        Ok(tied) => Ok(Return::Value(tied.mortal())),
+        Err(error) => {
+            // Nobody has seen the object: its DESTROY has nothing to save.
+            borrow_mut(&session)?.give_up();
+            Err(error)
+        }
     }
-    Ok(Return::Value(tied.mortal()))
 }
 
-fn open_session(object: Object, session: &SharedSession, id: Scalar, warnings: &mut Vec<String>) -> Result<()> {
-    let id = valid_id(object.perl, id)?;
-    restore_session(object, session, &id, warnings)
+/// Reads a session; the object for it is made while the request is under way.
+fn open_session(
+    perl: Perl,
+    args: Owned,
+    session: &SharedSession,
+    id: Scalar,
+    warnings: &mut Vec<String>,
+) -> Result<Owned> {
+    let id = valid_id(perl, id)?;
+    let lock = borrow(session)?.options.transaction;
+    let mut args = Some(args);
+    let mut made = None;
+    let mut make = || made = args.take().map(|args| Object::create(perl, args, session));
+    let found = borrow_mut(session)?.load(perl, &id, lock, &mut make, warnings)?;
+    if let Some(args) = args {
+        made = Some(Object::create(perl, args, session));
+    }
+    let tied = made.expect("the one or the other has made it")?;
+    fill(object_behind(perl, &tied), session, &id, found, warnings)?;
+    Ok(tied)
 }
 
-fn create_session(object: Object, session: &SharedSession, warnings: &mut Vec<String>) -> Result<()> {
+fn create_session(perl: Perl, args: Owned, session: &SharedSession, warnings: &mut Vec<String>) -> Result<Owned> {
+    let tied = Object::create(perl, args, session)?;
+    let object = object_behind(perl, &tied);
     let id = Id::generate(borrow(session)?.options.id_length)?;
     object.fresh_data(Some(&id))?;
     borrow_mut(session)?.begin(id);
     object.set_status(NEW)?;
     save_session(object, session, End::Keep, warnings)?;
-    lock::show(object, session)
+    lock::show(object, session)?;
+    Ok(tied)
+}
+
+fn object_behind(perl: Perl, tied: &Owned) -> Object {
+    Object { perl, hash: tied.scalar().hash().expect("a reference to a new hash") }
 }
 
 /// An id from outside: hex digits, as Apache::Session::Generate::MD5 has it.
@@ -80,14 +106,21 @@ pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
     }
     let session = session_of(object)?;
     let id = object.id()?;
-    restore_session(object, &session, &id, &mut call.warnings)?;
+    let lock = borrow(&session)?.options.transaction;
+    let found = borrow_mut(&session)?.load(call.perl, &id, lock, &mut || {}, &mut call.warnings)?;
+    fill(object, &session, &id, found, &mut call.warnings)?;
     Ok(Return::Nothing)
 }
 
-fn restore_session(object: Object, session: &SharedSession, id: &Id, warnings: &mut Vec<String>) -> Result<()> {
-    let lock = borrow(session)?.options.transaction;
-    let found = borrow_mut(session)?.load(object.perl, id, lock, warnings)?;
-    if lock {
+/// Gives an object the data of the session that was just read, if one was found.
+fn fill(
+    object: Object,
+    session: &SharedSession,
+    id: &Id,
+    found: bool,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    if borrow(session)?.options.transaction {
         lock::show(object, session)?;
     }
     if found {

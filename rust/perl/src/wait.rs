@@ -6,14 +6,21 @@ use crate::error::{Error, Result};
 use crate::perl::Perl;
 
 /// Runs the handlers that are due; keeps the error of one that died.
-pub(crate) struct Signals {
+pub(crate) struct Signals<'a> {
     perl: Perl,
     died: Option<Error>,
+    /// What to do once the first request is on its way.
+    meanwhile: Option<&'a mut dyn FnMut()>,
 }
 
-impl Signals {
-    pub(crate) fn new(perl: Perl) -> Signals {
-        Signals { perl, died: None }
+impl<'a> Signals<'a> {
+    pub(crate) fn new(perl: Perl) -> Signals<'a> {
+        Signals { perl, died: None, meanwhile: None }
+    }
+
+    /// Has `work` done while the first request is under way, if there is one.
+    pub(crate) fn with(perl: Perl, work: &'a mut dyn FnMut()) -> Signals<'a> {
+        Signals { meanwhile: Some(work), ..Signals::new(perl) }
     }
 
     /// The outcome of an operation that waited with these signals: a handler's own error goes before the store's
@@ -36,7 +43,7 @@ impl Signals {
     }
 }
 
-impl Wait for Signals {
+impl Wait for Signals<'_> {
     fn interrupted(&mut self) -> std::result::Result<(), Interrupted> {
         match self.perl.signals() {
             Ok(()) => Ok(()),
@@ -44,6 +51,12 @@ impl Wait for Signals {
                 self.died = Some(error);
                 Err(Interrupted)
             }
+        }
+    }
+
+    fn sent(&mut self) {
+        if let Some(work) = self.meanwhile.take() {
+            work();
         }
     }
 }

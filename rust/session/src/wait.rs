@@ -28,6 +28,10 @@ pub trait Wait {
     /// answer outstanding is dropped, and the operation fails with an error that
     /// [`is_interrupted`](crate::Error::is_interrupted).
     fn interrupted(&mut self) -> Result<(), Interrupted>;
+
+    /// Requests are on their way, and nothing is left to do until they are answered: time for work that has to be done
+    /// anyway. Operations that need no server don't call it, and those that take several round trips do so for each.
+    fn sent(&mut self) {}
 }
 
 /// The operation is to stop.

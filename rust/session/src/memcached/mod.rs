@@ -117,6 +117,9 @@ impl Backend for Memcached {
             };
             stopped |= group.is_interrupted();
         }
+        if !stopped {
+            wait.sent();
+        }
         for mut group in groups {
             if stopped {
                 group.fault = Some(Fault::Interrupted);

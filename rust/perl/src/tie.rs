@@ -113,13 +113,7 @@ pub(crate) fn restore(call: &mut Call<'_>) -> Result<Return> {
 }
 
 /// Gives an object the data of the session that was just read, if one was found.
-fn fill(
-    object: Object,
-    session: &SharedSession,
-    id: &Id,
-    found: bool,
-    warnings: &mut Vec<String>,
-) -> Result<()> {
+fn fill(object: Object, session: &SharedSession, id: &Id, found: bool, warnings: &mut Vec<String>) -> Result<()> {
     if borrow(session)?.options.transaction {
         lock::show(object, session)?;
     }

@@ -13,6 +13,7 @@ mod text;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::request::Request;
 use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
 use crate::backend::{ANY_CONNECTION, Op, Reply, Version};
@@ -147,8 +148,28 @@ impl Connection {
         first
     }
 
-    /// Sends requests. Nothing may be left of the answers to earlier ones.
-    pub(super) fn send(&mut self, request: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+    /// Sends one command. Nothing may be left of the answers to earlier ones.
+    pub(super) fn send(&mut self, command: &[u8], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        self.begin(command.len())?;
+        self.socket.send(command, deadline, wait)
+    }
+
+    /// Sends a batch of them.
+    pub(super) fn send_request(
+        &mut self,
+        request: &Request<'_>,
+        deadline: Deadline,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Fault> {
+        self.begin(request.len())?;
+        match request.as_one() {
+            Some(bytes) => self.socket.send(bytes, deadline, wait),
+            None => self.socket.send_all(&request.pieces(), deadline, wait),
+        }
+    }
+
+    /// An exchange begins, with as many bytes to send.
+    fn begin(&mut self, len: usize) -> Result<(), Fault> {
         if !self.is_drained() {
             return Err(wire::out_of_step(&self.buffer[self.used..]));
         }
@@ -156,8 +177,8 @@ impl Connection {
         self.used = 0;
         self.answered = false;
         stats::count(Counter::RoundTrips);
-        stats::add(Counter::BytesSent, request.len() as u64);
-        self.socket.send(request, deadline, wait)
+        stats::add(Counter::BytesSent, len as u64);
+        Ok(())
     }
 
     /// Reads the answer to a command.

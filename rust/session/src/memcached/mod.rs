@@ -24,6 +24,7 @@
 mod connection;
 mod plain;
 mod pool;
+mod request;
 mod scan;
 mod socket;
 mod wire;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use self::connection::Connection;
 use self::pool::Lent;
+use self::request::Request;
 use self::socket::Deadline;
 use crate::backend::{Backend, ItemKey, Op, Passed, Reply, Seen};
 use crate::config::Config;
@@ -40,7 +42,6 @@ use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::inspect::{Answer, Question};
 use crate::placement::Placement;
 use crate::server::Server;
-use crate::spare::{give_buffer, take_buffer};
 use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
@@ -301,14 +302,12 @@ impl Memcached {
         if group.members.is_empty() {
             return Ok(());
         }
-        let mut request = take_buffer(0);
+        let mut request = Request::new();
         group.first_token = group.lent.connection.take_tokens(group.members.len());
         for (token, &index) in tokens(group.first_token).zip(&group.members) {
             wire::encode(&ops[index], &self.namespace, token, &mut request)?;
         }
-        let sent = group.lent.connection.send(&request, deadline, wait);
-        give_buffer(request);
-        sent
+        group.lent.connection.send_request(&request, deadline, wait)
     }
 
     /// Reads the answers of a group. Where the connection was kept and the server had closed it,

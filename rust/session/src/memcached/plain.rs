@@ -9,55 +9,54 @@ use crate::backend::{Item, Op, Reply, Version, When};
 use crate::expiry::Expiry;
 use crate::id::MAX_KEY;
 
+use super::request::Request;
+
 /// Appends the command of an operation, and says whether it is one of the two.
-pub(super) fn encode(op: &Op<'_>, namespace: &[u8], token: u32, request: &mut Vec<u8>) -> bool {
+pub(super) fn encode<'a>(op: &Op<'a>, namespace: &[u8], token: u32, request: &mut Request<'a>) -> bool {
     let (home, suffix) = op.key().parts();
     let parts = [namespace, home, suffix];
     let length: usize = parts.iter().map(|part| part.len()).sum();
     if length == 0 || length > MAX_KEY || !parts.iter().all(|part| part.iter().all(u8::is_ascii_graphic)) {
         return false;
     }
+    let bytes = request.bytes();
     match *op {
         Op::Get { body, touch, .. } => {
-            request.extend_from_slice(b"mg ");
-            parts.iter().for_each(|part| request.extend_from_slice(part));
-            request.extend_from_slice(if body { b" v f c t" } else { b" f c" });
+            bytes.extend_from_slice(b"mg ");
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            bytes.extend_from_slice(if body { b" v f c t" } else { b" f c" });
             if let Some(expiry) = touch {
-                number(request, b" T", u64::from(expiry.to_wire()));
+                number(bytes, b" T", u64::from(expiry.to_wire()));
             }
-            number(request, b" O", u64::from(token));
-            request.extend_from_slice(b"\r\n");
+            number(bytes, b" O", u64::from(token));
+            bytes.extend_from_slice(b"\r\n");
         }
         Op::Store { value, flags, expiry, when, .. } => {
-            request.reserve(length + value.len() + ROOM);
-            request.extend_from_slice(b"ms ");
-            parts.iter().for_each(|part| request.extend_from_slice(part));
-            number(request, b" ", value.len() as u64);
+            bytes.extend_from_slice(b"ms ");
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            number(bytes, b" ", value.len() as u64);
             match when {
-                When::Missing => request.extend_from_slice(b" ME"),
-                When::Present => request.extend_from_slice(b" MR"),
+                When::Missing => bytes.extend_from_slice(b" ME"),
+                When::Present => bytes.extend_from_slice(b" MR"),
                 When::Always | When::Version(_) => {}
             }
-            request.extend_from_slice(b" c");
-            number(request, b" F", u64::from(flags));
-            number(request, b" T", u64::from(expiry.to_wire()));
+            bytes.extend_from_slice(b" c");
+            number(bytes, b" F", u64::from(flags));
+            number(bytes, b" T", u64::from(expiry.to_wire()));
             if let When::Version(version) = when {
-                number(request, b" C", version.number);
+                number(bytes, b" C", version.number);
             }
-            number(request, b" O", u64::from(token));
-            request.extend_from_slice(b"\r\n");
-            request.extend_from_slice(value);
-            request.extend_from_slice(b"\r\n");
+            number(bytes, b" O", u64::from(token));
+            bytes.extend_from_slice(b"\r\n");
+            request.push_value(value);
+            request.bytes().extend_from_slice(b"\r\n");
         }
         _ => return false,
     }
     true
 }
 
-/// What a command takes besides key and value, at most.
-const ROOM: usize = 100;
-
-fn number(request: &mut Vec<u8>, before: &[u8], number: u64) {
+fn number(bytes: &mut Vec<u8>, before: &[u8], number: u64) {
     /// As many digits as the largest has.
     const DIGITS: usize = 20;
     let (mut digits, mut at, mut rest) = ([0; DIGITS], DIGITS, number);
@@ -69,8 +68,8 @@ fn number(request: &mut Vec<u8>, before: &[u8], number: u64) {
             break;
         }
     }
-    request.extend_from_slice(before);
-    request.extend_from_slice(&digits[at..]);
+    bytes.extend_from_slice(before);
+    bytes.extend_from_slice(&digits[at..]);
 }
 
 /// Reads the usual answer to one of the two; `None` for any other. The value is taken only with the answer.
@@ -178,15 +177,18 @@ mod tests {
     #[test]
     fn commands_are_those_of_the_protocol_layer() {
         for key in [&b"k"[..], b"sessions:0123456789abcdef", &[b'x'; 245]] {
-            for value in [&b""[..], b"body", b"two\r\nlines", &[0xff; 5000]] {
+            for value in [&b""[..], b"body", b"two\r\nlines", &[0xff; 5000], &[0xff; 50_000]] {
                 for op in operations(key, value) {
                     for (namespace, token) in [(&b""[..], 1), (b"ns:", u32::MAX)] {
-                        let (mut plain, mut made) = (Vec::new(), Vec::new());
+                        let (mut plain, mut made) = (Request::new(), Vec::new());
                         let whole = op.key().after(namespace);
                         let encoded = wire::encode_any(&op, &whole, token, &mut made);
                         if encode(&op, namespace, token, &mut plain) {
                             encoded.unwrap();
-                            assert_eq!(plain.escape_ascii().to_string(), made.escape_ascii().to_string());
+                            assert_eq!(
+                                plain.pieces().concat().escape_ascii().to_string(),
+                                made.escape_ascii().to_string()
+                            );
                         } else {
                             assert!(encoded.is_err() && whole.len() > MAX_KEY, "{op:?}");
                         }
@@ -199,9 +201,9 @@ mod tests {
     #[test]
     fn an_unusual_key_is_left_alone() {
         for key in [&b""[..], b"two words", b"line\n", b"\xc3\xa9", b"\x7f", &[b'x'; 251]] {
-            let mut request = Vec::new();
+            let mut request = Request::new();
             let op = Op::Get { key: ItemKey::of(key), body: true, touch: None };
-            assert!(!encode(&op, b"", 1, &mut request) && request.is_empty(), "{key:?}");
+            assert!(!encode(&op, b"", 1, &mut request) && request.len() == 0, "{key:?}");
         }
     }
 

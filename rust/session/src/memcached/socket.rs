@@ -9,7 +9,7 @@
 //! takes, and no signal interrupts it. Dropping a socket closes this process's descriptor only:
 //! nothing is sent, so a child of `fork` can drop what its parent goes on using.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, sendmsg, socket_with, sockopt,
 };
 use rustix::process::getpid;
 
@@ -45,6 +45,9 @@ impl Deadline {
         self.at.saturating_duration_since(Instant::now())
     }
 }
+
+/// How many pieces the system takes at a time, at most (Linux's UIO_MAXIOV).
+const MOST_PIECES: usize = 1024;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -79,6 +82,25 @@ impl Socket {
         while !bytes.is_empty() {
             match send(&self.fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::AGAIN) => ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?,
+                Err(Errno::INTR) => interrupted(wait)?,
+                Err(errno) => return Err(io_fault(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of several pieces, one after the other.
+    pub(super) fn send_all(&self, pieces: &[&[u8]], deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        let mut pieces: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut left = &mut pieces[..];
+        // Taking off nothing takes off empty pieces in front.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            let few = &left[..left.len().min(MOST_PIECES)];
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match sendmsg(&self.fd, few, &mut SendAncillaryBuffer::default(), flags) {
+                Ok(sent) => IoSlice::advance_slices(&mut left, sent),
                 Err(Errno::AGAIN) => ready(&self.fd, PollFlags::OUT, deadline, Fault::Timeout, wait)?,
                 Err(Errno::INTR) => interrupted(wait)?,
                 Err(errno) => return Err(io_fault(errno)),

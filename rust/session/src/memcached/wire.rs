@@ -16,6 +16,7 @@ use memcache::exp::{
 };
 
 use super::plain;
+use super::request::Request;
 use crate::backend::{Item, Op, Reply, Version, When};
 use crate::error::Fault;
 use crate::expiry::Expiry;
@@ -31,10 +32,10 @@ pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
 }
 
 /// Appends the command of an operation, with a namespace before its key.
-pub(super) fn encode(op: &Op<'_>, namespace: &[u8], token: u32, request: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn encode<'a>(op: &Op<'a>, namespace: &[u8], token: u32, request: &mut Request<'a>) -> Result<(), Fault> {
     match plain::encode(op, namespace, token, request) {
         true => Ok(()),
-        false => encode_any(op, &op.key().after(namespace), token, request),
+        false => encode_any(op, &op.key().after(namespace), token, request.bytes()),
     }
 }
 
@@ -336,9 +337,9 @@ mod tests {
             (DELETE, "md ns:k C7 O5\r\n"),
             (REMOVE, "md ns:k O5\r\n"),
         ] {
-            let mut request = Vec::new();
+            let mut request = Request::new();
             encode(&op, b"ns:", 5, &mut request).unwrap();
-            assert_eq!(String::from_utf8(request).unwrap(), expected);
+            assert_eq!(request.pieces().concat(), expected.as_bytes());
         }
     }
 

@@ -23,7 +23,6 @@
 
 use crate::build::KeyFlags;
 use crate::consts::{MAX_LENGTH, tag};
-use crate::cursor::Cursor;
 use crate::limits::Limits;
 
 /// The outermost hash of an image.
@@ -101,16 +100,16 @@ pub fn skim<T: From<Entry>>(image: &[u8], limits: &Limits) -> Option<Skimmed<T>>
         return None;
     };
     u32::try_from(image.len()).ok()?;
-    let mut walk = Walk { input: Cursor::new(image), open: Vec::new(), max_depth: limits.max_depth };
-    walk.input.bytes(2, "a header").ok()?;
-    let flagged = match walk.input.byte("a value").ok()? {
+    let mut walk = Walk { size: image.len(), rest: image, open: Vec::new(), max_depth: limits.max_depth };
+    walk.bytes(2)?;
+    let flagged = match walk.byte()? {
         tag::HASH => false,
         tag::FLAG_HASH => walk.plain_flags()?,
         _ => return None,
     };
     let count = walk.count()?;
     // An entry takes five bytes at least.
-    if walk.max_depth == 0 || count > walk.input.left() / 5 {
+    if walk.max_depth == 0 || count > walk.rest.len() / 5 {
         return None;
     }
     let mut entries = Vec::with_capacity(count);
@@ -126,7 +125,7 @@ pub fn skim<T: From<Entry>>(image: &[u8], limits: &Limits) -> Option<Skimmed<T>>
         let key = key_end.saturating_sub(u32::try_from(key.len()).ok()?);
         entries.push(T::from(Entry { value, value_end, key, key_end, flags }));
     }
-    (walk.input.left() == 0).then_some(Skimmed { flagged, entries })
+    walk.rest.is_empty().then_some(Skimmed { flagged, entries })
 }
 
 /// What characters beyond U+00FF begin with, at least.
@@ -145,8 +144,10 @@ enum Kind {
     Hash { flagged: bool },
 }
 
+/// It says only whether it can go on: what is wrong with an image, the reader knows, and its cursor.
 struct Walk<'a> {
-    input: Cursor<'a>,
+    size: usize,
+    rest: &'a [u8],
     open: Vec<Open>,
     max_depth: usize,
 }
@@ -156,13 +157,13 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     fn value(&mut self) -> Option<()> {
         loop {
-            match self.input.byte("a value").ok()? {
+            match self.byte()? {
                 tag::SCALAR => drop(self.short_string()?),
                 tag::LSCALAR => drop(self.long_string()?),
                 tag::UTF8STR => utf8(self.short_string()?)?,
                 tag::LUTF8STR => utf8(self.long_string()?)?,
-                tag::BYTE => drop(self.input.byte("an integer").ok()?),
-                tag::NETINT => drop(self.input.u32(true, "an integer").ok()?),
+                tag::BYTE => drop(self.byte()?),
+                tag::NETINT => drop(self.u32()?),
                 tag::UNDEF | tag::SV_UNDEF | tag::SV_YES | tag::SV_NO => {}
                 tag::REF => {
                     self.open(Kind::Sequence, 1)?;
@@ -223,25 +224,25 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn short_string(&mut self) -> Option<&'a [u8]> {
-        let length = self.input.byte("a length").ok()?;
-        self.input.bytes(usize::from(length), "a string").ok()
+        let length = self.byte()?;
+        self.bytes(usize::from(length))
     }
 
     #[inline(always)]
     fn long_string(&mut self) -> Option<&'a [u8]> {
-        let length = self.input.u32(true, "a length").ok()?;
-        self.input.bytes(widen(length), "a string").ok()
+        let length = self.u32()?;
+        self.bytes(widen(length))
     }
 
     /// The key that follows a value.
     #[inline(always)]
     fn key(&mut self, flagged: bool) -> Option<(&'a [u8], KeyFlags)> {
         let flags = match flagged {
-            true => KeyFlags::from_bits(self.input.byte("the flags of a key").ok()?),
+            true => KeyFlags::from_bits(self.byte()?),
             false => KeyFlags::NONE,
         };
         let length = self.count()?;
-        let key = self.input.bytes(length, "a key").ok()?;
+        let key = self.bytes(length)?;
         match flags {
             KeyFlags::NONE | KeyFlags::WAS_UTF8 => {}
             KeyFlags::UTF8 => utf8(key)?,
@@ -252,19 +253,40 @@ impl<'a> Walk<'a> {
 
     /// The flags of a hash whose keys have flags, which are those of a common one.
     fn plain_flags(&mut self) -> Option<bool> {
-        (self.input.byte("the flags of a hash").ok()? == 0).then_some(true)
+        (self.byte()? == 0).then_some(true)
     }
 
     #[inline(always)]
     fn count(&mut self) -> Option<usize> {
-        let count = widen(self.input.u32(true, "a length").ok()?);
+        let count = widen(self.u32()?);
         (count <= MAX_LENGTH).then_some(count)
+    }
+
+    #[inline(always)]
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(byte)
+    }
+
+    #[inline(always)]
+    fn u32(&mut self) -> Option<u32> {
+        let (bytes, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(u32::from_be_bytes(*bytes))
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(bytes)
     }
 
     #[inline(always)]
     fn offset(&self) -> u32 {
         // The image is no longer than this.
-        u32::try_from(self.input.offset()).unwrap_or(u32::MAX)
+        u32::try_from(self.size.saturating_sub(self.rest.len())).unwrap_or(u32::MAX)
     }
 }
 

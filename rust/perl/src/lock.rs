@@ -8,6 +8,7 @@ use crate::call::{Call, Return};
 use crate::error::{Error, Result};
 use crate::life::{self, Known, SharedSession, borrow, borrow_mut};
 use crate::object::{NEW, Object};
+use crate::state::{self, Sub};
 
 /// Apache::Session's bits in `lock`: a read lock and a write lock.
 const BOTH: i64 = 1 | 2;
@@ -65,7 +66,7 @@ pub(crate) fn show(object: Object, session: &SharedSession) -> Result<()> {
 
 /// Under mod_perl, the lock of a session that outlives its request is given back when the request ends.
 fn end_with_request(object: Object) -> Result<()> {
-    if let Some(sub) = object.perl.sub(c"Apache::Session::Lock::Memorycached::_end_with_request") {
+    if let Some(sub) = state::sub(object.perl, Sub::EndWithRequest) {
         let session = object.perl.reference(object.hash.scalar());
         object.perl.call(sub, &[session.scalar()])?.free()?;
     }

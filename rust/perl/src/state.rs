@@ -27,7 +27,7 @@ pub(crate) struct State {
     /// Classes live as long as the interpreter once they have subs.
     stashes: [Cell<*mut HV>; 3],
     /// The globs, not the subs: a sub may be redefined.
-    globs: [Cell<*mut GV>; 4],
+    globs: [Cell<*mut GV>; Sub::COUNT],
     /// The globs of Storable's variables.
     variables: [Cell<*mut GV>; Variable::COUNT],
     /// The subs that compile regular expressions, by the modifiers they do it with.
@@ -66,22 +66,27 @@ impl Class {
     }
 }
 
-/// The subs that every session refers to.
+/// The subs that every session refers to or calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sub {
     Generate,
     Validate,
     Serialize,
     Unserialize,
+    /// Defined under mod_perl only.
+    EndWithRequest,
 }
 
 impl Sub {
+    const COUNT: usize = 5;
+
     fn name(self) -> &'static CStr {
         match self {
             Sub::Generate => c"Apache::Session::Generate::Memorycached::generate",
             Sub::Validate => c"Apache::Session::Generate::Memorycached::validate",
             Sub::Serialize => c"Apache::Session::Memorycached::serialize",
             Sub::Unserialize => c"Apache::Session::Memorycached::unserialize",
+            Sub::EndWithRequest => c"Apache::Session::Lock::Memorycached::_end_with_request",
         }
     }
 }
@@ -264,7 +269,7 @@ fn state<'a>(perl: Perl) -> &'a State {
             state = Box::into_raw(Box::new(State {
                 stores: RefCell::default(),
                 stashes: [const { Cell::new(ptr::null_mut()) }; 3],
-                globs: [const { Cell::new(ptr::null_mut()) }; 4],
+                globs: [const { Cell::new(ptr::null_mut()) }; Sub::COUNT],
                 variables: [const { Cell::new(ptr::null_mut()) }; Variable::COUNT],
                 regexp_makers: RefCell::default(),
                 storable_limits: Cell::new(None),

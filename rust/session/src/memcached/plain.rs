@@ -1,4 +1,4 @@
-//! The two commands that nearly all traffic is, written and read without anything in between.
+//! The three commands that nearly all traffic is, written and read without anything in between.
 //!
 //! They are, byte for byte, what [`wire`](super::wire) has `memcache::exp` make of them, which a test compares; that takes
 //! a dozen small pieces of memory for each command, and as many for each answer, and costs a client more than the rest of
@@ -11,7 +11,7 @@ use crate::id::MAX_KEY;
 
 use super::request::Request;
 
-/// Appends the command of an operation, and says whether it is one of the two.
+/// Appends the command of an operation, and says whether it is one of the three.
 pub(super) fn encode<'a>(op: &Op<'a>, namespace: &[u8], token: u32, request: &mut Request<'a>) -> bool {
     let (home, suffix) = op.key().parts();
     let parts = [namespace, home, suffix];
@@ -51,6 +51,15 @@ pub(super) fn encode<'a>(op: &Op<'a>, namespace: &[u8], token: u32, request: &mu
             request.push_value(value);
             request.bytes().extend_from_slice(b"\r\n");
         }
+        Op::Delete { .. } | Op::Remove { .. } => {
+            bytes.extend_from_slice(b"md ");
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            if let Op::Delete { version, .. } = *op {
+                number(bytes, b" C", version.number);
+            }
+            number(bytes, b" O", u64::from(token));
+            bytes.extend_from_slice(b"\r\n");
+        }
         _ => return false,
     }
     true
@@ -72,11 +81,12 @@ fn number(bytes: &mut Vec<u8>, before: &[u8], number: u64) {
     bytes.extend_from_slice(&digits[at..]);
 }
 
-/// Reads the usual answer to one of the two; `None` for any other. The value is taken only with the answer.
+/// Reads the usual answer to one of the three; `None` for any other. The value is taken only with the answer.
 pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: &mut Option<Vec<u8>>) -> Option<Reply> {
     let (code, rest) = line.split_first_chunk::<2>()?;
     let rest = match (op, code, &value) {
-        (Op::Store { .. }, b"HD", None) | (Op::Get { body: false, .. }, b"HD", None) => rest,
+        (Op::Store { .. } | Op::Delete { .. } | Op::Remove { .. }, b"HD", None)
+        | (Op::Get { body: false, .. }, b"HD", None) => rest,
         // Behind the length, which led to the value.
         (Op::Get { body: true, .. }, b"VA", Some(_)) => {
             let length = rest.strip_prefix(b" ")?;
@@ -87,6 +97,9 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: &mut Option<Ve
     let marks = Marks::read(rest)?;
     if marks.token? != u64::from(token) {
         return None;
+    }
+    if matches!(op, Op::Delete { .. } | Op::Remove { .. }) {
+        return Some(Reply::Deleted);
     }
     let version = Version::of(marks.version?);
     if matches!(op, Op::Store { .. }) {
@@ -164,6 +177,8 @@ mod tests {
                     operations.push(Op::Get { key, body, touch });
                 }
             }
+            operations.push(Op::Remove { key });
+            operations.push(Op::Delete { key, version: Version::of(u64::MAX) });
             for when in [When::Always, When::Missing, When::Present, When::Version(Version::of(u64::MAX))] {
                 for (flags, seconds) in [(0, 0), (1, 2_592_000), (u32::MAX, 31_536_000)] {
                     let expiry = Expiry::seconds(Some(seconds));
@@ -252,7 +267,8 @@ mod tests {
         let store = Op::Store { key, value: b"", flags: 0, expiry: Expiry::NEVER, when: When::Always };
         let get = |body| Op::Get { key, body, touch: None };
         let (mut plain, mut left) = (0, 0);
-        for op in [store, get(true), get(false)] {
+        let delete = Op::Delete { key, version: Version::of(7) };
+        for op in [store, get(true), get(false), delete, Op::Remove { key }] {
             for line in lines {
                 let value = || line.starts_with("VA").then(|| b"body".to_vec());
                 let mut taken = value();

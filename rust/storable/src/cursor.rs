@@ -35,37 +35,37 @@ impl<'a> Cursor<'a> {
     }
 
     /// How many bytes were taken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
         self.size.saturating_sub(self.rest.len())
     }
 
     /// How many bytes are left.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
 
     /// The next byte.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn byte(&mut self, what: &'static str) -> Result<u8> {
         self.parse(u8, what, 1)
     }
 
     /// The next `count` bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self, count: usize, what: &'static str) -> Result<&'a [u8]> {
         self.parse(take(count), what, count)
     }
 
     /// The next four bytes as an integer, most significant first if `big`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u32(&mut self, big: bool, what: &'static str) -> Result<u32> {
         if big { self.parse(be_u32, what, 4) } else { self.parse(le_u32, what, 4) }
     }
 
     /// The next eight bytes as an integer, most significant first if `big`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u64(&mut self, big: bool, what: &'static str) -> Result<u64> {
         if big { self.parse(be_u64, what, 8) } else { self.parse(le_u64, what, 8) }
     }
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
         rest.is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn parse<O>(
         &mut self,
         mut parser: impl Parser<&'a [u8], Output = O, Error = Short>,
@@ -94,7 +94,12 @@ impl<'a> Cursor<'a> {
                 self.rest = rest;
                 Ok(output)
             }
-            Err(_) => Err(Error::truncated(self.offset(), what, needed, self.left())),
+            Err(_) => Err(self.too_short(what, needed)),
         }
+    }
+
+    #[cold]
+    fn too_short(&self, what: &'static str, needed: usize) -> Error {
+        Error::truncated(self.offset(), what, needed, self.left())
     }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+const SHIM: [&str; 7] = ["call", "guarded", "interpreter", "macro", "method", "native", "new"];
+
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("libperl.a"), b"!<arch>\n").expect("OUT_DIR is writable");
@@ -18,7 +20,7 @@ fn main() {
     let perl = env::var_os("PERL").unwrap_or_else(|| "perl".into());
     let config = perl_config(Path::new(&perl));
     let mut build = cc::Build::new();
-    build.file("shim/shim.c").warnings(false);
+    build.files(SHIM.map(|name| format!("shim/{name}.c"))).warnings(false);
     for flag in config.ccflags.split_whitespace() {
         build.flag(flag);
     }

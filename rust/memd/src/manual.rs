@@ -104,6 +104,7 @@ is named by \\-\\-config or MEMD_CONFIG, and written in TOML. There is none by d
 .fi
 .PP
 Its other keys are embedded, no_rehash, connect_timeout (2 seconds) and io_timeout (5 seconds).
+For a server's list of its keys, memd waits up to ten times as long.
 .TP
 An export
 has the secrets that sessions have: the file is made with mode 0600. Its format is described in the project's DESIGN.md.

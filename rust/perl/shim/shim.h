@@ -32,4 +32,15 @@ enum mc_status {
     MC_EXITED /* exit was called: every Rust frame returns, then MC_LEAVE */
 };
 
+typedef void (*mc_operation)(pTHX_ void *argument);
+
+int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error);
+
+/* What most guarded operations need. */
+typedef struct {
+    SV *sv;
+    SV *out;
+    int flag;
+} mc_scalar;
+
 #endif

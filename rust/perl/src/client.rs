@@ -33,15 +33,15 @@ pub(crate) use self::multi::{
 };
 use self::options::{OnError, Options};
 pub(crate) use self::read::{gat, gat_multi, gats, gats_multi, get, get_multi, gets, gets_multi};
-use crate::args::{given, untied};
-use crate::call::{Call, Return};
-use crate::classes::Classes;
+use crate::codec::classes::Classes;
 use crate::error::{Error, Result};
-use crate::hash::Hash;
 use crate::native::{self, Native};
+use crate::perl::argument::{given, untied};
+use crate::perl::call::{Call, Return};
+use crate::perl::hash::Hash;
+use crate::perl::scalar::Scalar;
+use crate::perl::signals::Signals;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
-use crate::wait::Signals;
 
 /// The native side of a client.
 pub(crate) struct Client {

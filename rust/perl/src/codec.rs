@@ -1,16 +1,25 @@
 //! The codec on its own: the functions of `Apache::Session::Memorycached::Storable`, which are those of Storable.
+//!
+//! - `thaw`, `freeze`: SVs from and to Storable's bytes; `image`: bytes on their way to Perl
+//! - `classes`: what objects may be of; `variables`: Storable's variables, by which a program says how
+
+pub(crate) mod classes;
+pub(crate) mod freeze;
+pub(crate) mod image;
+pub(crate) mod thaw;
+pub(crate) mod variables;
 
 use storable::{Header, Limits, Options, Order};
 
-use crate::call::{Call, Return};
-use crate::classes::Classes;
+use self::classes::Classes;
+use self::freeze::{Freeze, TOO_DEEP, freeze};
+use self::thaw::{Code, Thaw};
+use self::variables::Variable;
 use crate::error::{Error, Result};
-use crate::freeze::{Freeze, TOO_DEEP, freeze};
+use crate::perl::call::{Call, Return};
+use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
 use crate::state::{self, Doing};
-use crate::thaw::{self, Code, Thaw};
-use crate::variables::Variable;
 
 /// `nfreeze REFERENCE`: the image in network order.
 pub(crate) fn nfreeze(call: &mut Call<'_>) -> Result<Return> {

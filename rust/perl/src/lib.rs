@@ -3,18 +3,13 @@
 //! Perl loads this library and calls [`boot_Apache__Session__Memorycached`], which defines the methods listed at the end of
 //! this file. From there:
 //!
-//! - `tie`, `store`: the methods, one function each; `object`: the hash with Apache::Session's keys that they work on
-//! - `lock`: the lock manager; `report`: what was counted and merged
-//! - `life`: one session between its reading and its last save; `state`: what an interpreter keeps between sessions
-//! - `client`: a client of memcached, for items of any kind; `native`: what is behind an object, and of which kind
+//! - `tie`: sessions: the tied object, its store, its lock, and what lies behind them
 //! - `listing`: all sessions, and those that meet a condition
-//! - `args`, `classes`: the arguments of `tie`
-//! - `thaw`, `freeze`: SVs from and to Storable's bytes, over the crate `storable`; `image`: bytes on their way to Perl;
-//!   `variables`: Storable's variables, by which a program says how
-//! - `wait`: signals that come while a server is waited for
-//! - `codec`: the codec on its own
-//! - `perl`, `scalar`, `array`, `hash`, `entry`, `call`, `error`: Perl's types as small handles, and the way in and out
-//! - `shim`: the C side, which has no logic
+//! - `client`: a client of memcached, for items of any kind
+//! - `codec`: SVs from and to Storable's bytes, over the crate `storable`
+//! - `perl`: Perl's types as small handles, the way in and out of a method, and the shim, which has no logic
+//! - `native`: what is behind a Perl object, and of which kind
+//! - `state`: what an interpreter keeps from one call to the next; `error`: what goes wrong
 //!
 //! Two rules keep Rust and Perl apart. What can run Perl code (magic, overloading, `DESTROY`, signal handlers) goes through
 //! a guarded call of the shim and comes back as an [`Error`](error::Error). And a method never dies in Rust: it returns an
@@ -22,36 +17,18 @@
 
 #![warn(missing_docs)]
 
-mod args;
-mod array;
-mod base;
-mod call;
-mod classes;
 mod client;
 mod codec;
-mod entry;
 mod error;
-mod freeze;
-mod hash;
-mod image;
-mod lazy;
-mod life;
 mod listing;
-mod lock;
 mod native;
-mod object;
 mod perl;
-mod report;
-mod scalar;
-mod shim;
 mod state;
-mod store;
-mod thaw;
 mod tie;
-mod variables;
-mod wait;
 
 use libperl_sys::{CV, PerlInterpreter, SV};
+
+use self::perl::{call, shim};
 
 /// What Perl's XSLoader calls.
 ///
@@ -110,16 +87,16 @@ methods! {
     "Apache::Session::Memorycached::Listing::id_for_principal" => listing::id_for_principal,
     "Apache::Session::Memorycached::conflicts" => tie::conflicts,
     "Apache::Session::Memorycached::stats" => tie::stats,
-    "Apache::Session::Lock::Memorycached::acquire_write_lock" => lock::acquire,
-    "Apache::Session::Lock::Memorycached::release_write_lock" => lock::release_all,
-    "Apache::Session::Lock::Memorycached::release_all_locks" => lock::release_all,
-    "Apache::Session::Store::Memorycached::conflicts" => store::conflicts,
-    "Apache::Session::Store::Memorycached::new" => store::new,
-    "Apache::Session::Store::Memorycached::insert" => store::insert,
-    "Apache::Session::Store::Memorycached::update" => store::update,
-    "Apache::Session::Store::Memorycached::materialize" => store::materialize,
-    "Apache::Session::Store::Memorycached::remove" => store::remove,
-    "Apache::Session::Store::Memorycached::close" => store::close,
+    "Apache::Session::Lock::Memorycached::acquire_write_lock" => tie::lock::acquire,
+    "Apache::Session::Lock::Memorycached::release_write_lock" => tie::lock::release_all,
+    "Apache::Session::Lock::Memorycached::release_all_locks" => tie::lock::release_all,
+    "Apache::Session::Store::Memorycached::conflicts" => tie::store::conflicts,
+    "Apache::Session::Store::Memorycached::new" => tie::store::new,
+    "Apache::Session::Store::Memorycached::insert" => tie::store::insert,
+    "Apache::Session::Store::Memorycached::update" => tie::store::update,
+    "Apache::Session::Store::Memorycached::materialize" => tie::store::materialize,
+    "Apache::Session::Store::Memorycached::remove" => tie::store::remove,
+    "Apache::Session::Store::Memorycached::close" => tie::store::close,
     "Apache::Session::Memorycached::Client::new" => client::new,
     "Apache::Session::Memorycached::Client::get" => client::get,
     "Apache::Session::Memorycached::Client::gets" => client::gets,

@@ -16,15 +16,16 @@ use storable::{Fields, Key};
 
 use self::fields::{Reading, Wanted, as_hash};
 use self::test::Test;
-use crate::args::{Caller, OnError, Options, untied};
-use crate::array::Array;
-use crate::call::{Call, Return};
-use crate::classes::Classes;
+use crate::codec::classes::Classes;
 use crate::error::{Error, Result};
-use crate::hash::Hash;
+use crate::perl::argument::untied;
+use crate::perl::array::Array;
+use crate::perl::call::{Call, Return};
+use crate::perl::hash::Hash;
+use crate::perl::scalar::Scalar;
+use crate::perl::signals::Signals;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
-use crate::wait::Signals;
+use crate::tie::options::{Caller, OnError, Options};
 
 /// How many sessions that can't be read are told one by one.
 const TOLD: u64 = 10;

@@ -9,11 +9,11 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::client::Client;
-use crate::lazy::Lazy;
-use crate::life::Session;
 use crate::perl::Perl;
-use crate::scalar::Scalar;
-use crate::shim;
+use crate::perl::scalar::Scalar;
+use crate::perl::shim;
+use crate::tie::lazy::Lazy;
+use crate::tie::life::Session;
 
 /// A value that can be behind an object. Several objects may share one.
 pub(crate) trait Native: Sized + 'static {

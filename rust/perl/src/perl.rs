@@ -1,13 +1,25 @@
 //! The interpreter, and what it makes: [`Perl`], and [`Owned`] for a reference count that we hold.
+//!
+//! - `scalar`, `array`, `hash`, `entry`: values, borrowed; `argument`: what a value can be taken as
+//! - `call`: the way in and out of a method; `signals`: handlers that run while a server is waited for
+//! - `shim`: the C side
+
+pub(crate) mod argument;
+pub(crate) mod array;
+pub(crate) mod call;
+pub(crate) mod entry;
+pub(crate) mod hash;
+pub(crate) mod scalar;
+pub(crate) mod shim;
+pub(crate) mod signals;
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use libperl_sys::{self as sys, CV, GV, HV, PerlInterpreter, SV, thx};
 
+use self::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
-use crate::shim;
 
 /// The interpreter that called us. Valid for the duration of one native method; never kept.
 #[derive(Clone, Copy)]

@@ -12,11 +12,11 @@ use libperl_sys::{CV, GV, HV, SV, thx};
 use session::{Config, Store};
 use storable::{Output as _, Scratch};
 
+use crate::codec::image::Image;
+use crate::codec::variables::Variable;
 use crate::error::{Error, Result};
-use crate::image::Image;
+use crate::perl::shim;
 use crate::perl::{Owned, Perl};
-use crate::shim;
-use crate::variables::Variable;
 
 /// A store that sessions with the same configuration share.
 pub(crate) type SharedStore = Rc<RefCell<Store>>;

@@ -1,17 +1,29 @@
 //! The methods of a tied session: `TIEHASH`, `FETCH` and so on, and `restore` and `save` behind them.
+//!
+//! - `options`: the arguments of `tie`; `object`: the hash with Apache::Session's keys that the methods work on
+//! - `life`: one session between its reading and its last save; `base`: what was last read or written
+//! - `lazy`: data whose values are made when they are asked for
+//! - `lock`: the lock manager; `store`: the store of objects of other classes; `report`: what was counted and merged
+
+pub(crate) mod base;
+pub(crate) mod lazy;
+pub(crate) mod life;
+pub(crate) mod lock;
+pub(crate) mod object;
+pub(crate) mod options;
+pub(crate) mod report;
+pub(crate) mod store;
 
 use session::{Body, Encoding, End, Id, Origin};
 
-use crate::args::{Caller, Missing, Options};
-use crate::call::{Call, Return};
+use self::life::{Known, Session, SharedSession, borrow, borrow_mut};
+use self::object::{CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
+use self::options::{Caller, Missing, Options};
 use crate::error::{Error, Result};
-use crate::hash::Hash;
-use crate::life::{self, Known, Session, SharedSession, borrow, borrow_mut};
-use crate::lock;
-use crate::object::{CLASS, DELETED, LENT, MODIFIED, NEW, Object, SYNCED, inherited};
+use crate::perl::call::{Call, Return};
+use crate::perl::hash::Hash;
+use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
-use crate::report;
-use crate::scalar::Scalar;
 
 /// Where a missing session dies, in Apache::Session's words.
 pub(crate) const DOES_NOT_EXIST: &str = "Object does not exist in the data store";

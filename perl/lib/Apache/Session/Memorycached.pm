@@ -260,7 +260,8 @@ takes to look up a host's name is not counted. Default: 0.25.
 =item io_timeout
 
 Seconds that one exchange with the servers may take, all of it. Reading a session
-and saving it are one each, unless others compete. Default: 1.
+and saving it are one each, unless others compete. Listing all sessions waits up to
+ten times as long for a server's next keys. Default: 1.
 
 =item classes
 

@@ -6,11 +6,11 @@ use session::{Question, Topic, inspect};
 
 use super::options::OnError;
 use super::{CALLS, fail, this, undef, unsigned};
-use crate::call::{Call, Return};
 use crate::error::{Error, Result};
-use crate::hash::Hash;
 use crate::perl::Owned;
-use crate::wait::Signals;
+use crate::perl::call::{Call, Return};
+use crate::perl::hash::Hash;
+use crate::perl::signals::Signals;
 
 /// `_counted CLIENT`: how often each method was called.
 pub(crate) fn counted(call: &mut Call<'_>) -> Result<Return> {

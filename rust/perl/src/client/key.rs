@@ -4,7 +4,7 @@ use session::Key;
 
 use crate::error::{Error, Result};
 use crate::perl::Perl;
-use crate::scalar::Scalar;
+use crate::perl::scalar::Scalar;
 
 /// The longest key is 250 bytes; what is longer is refused in any case, and its beginning tells which it was.
 const KEY: usize = 300;

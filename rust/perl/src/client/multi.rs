@@ -6,11 +6,11 @@ use session::{Change, Effect, Mode, Request, Side, Version, give_buffer, take_bu
 
 use super::key::OwnKey;
 use super::{Counter, expiry, fail, is_readonly, this, unsigned, value, work};
-use crate::call::{Call, Context, Return};
 use crate::error::{Error, Result};
-use crate::hash::Hash;
+use crate::perl::call::{Call, Context, Return};
+use crate::perl::hash::Hash;
+use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
 
 /// One argument of a call: a key, or a reference to an array that begins with one.
 struct Element {

@@ -4,12 +4,12 @@ use std::ffi::CStr;
 
 use session::{Config, Target};
 
-use crate::args::{Argument, given, unknown};
-use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::hash::Hash;
 use crate::perl::Perl;
-use crate::scalar::Scalar;
+use crate::perl::argument::{Argument, given, unknown};
+use crate::perl::call::Call;
+use crate::perl::hash::Hash;
+use crate::perl::scalar::Scalar;
 
 /// What to do when a server fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

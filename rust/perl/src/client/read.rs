@@ -4,10 +4,10 @@ use session::{Key, Version};
 
 use super::key::OwnKey;
 use super::{Counter, Shared, expiry, fail, is_readonly, this, undef, value, work};
-use crate::call::{Call, Return};
-use crate::classes::Classes;
+use crate::codec::classes::Classes;
 use crate::error::{Error, Result};
-use crate::hash::Hash;
+use crate::perl::call::{Call, Return};
+use crate::perl::hash::Hash;
 use crate::perl::{Owned, Perl};
 
 /// What is returned of an item: its value, or that with its version.

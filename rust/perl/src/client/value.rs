@@ -9,13 +9,13 @@
 use session::{Value, give_buffer};
 use storable::{Limits, Options};
 
-use crate::classes::Classes;
+use crate::codec::classes::Classes;
+use crate::codec::freeze::{Freeze, freeze};
 use crate::codec::revive;
+use crate::codec::thaw::Thaw;
 use crate::error::{Error, Result};
-use crate::freeze::{Freeze, freeze};
+use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
-use crate::scalar::Scalar;
-use crate::thaw::Thaw;
 
 const STORABLE: u32 = 1;
 const UTF8: u32 = 4;

@@ -3,11 +3,11 @@
 use session::Id;
 use storable::{Fields, Key, Plain};
 
-use crate::classes::Classes;
+use crate::codec::classes::Classes;
+use crate::codec::thaw::{Thaw, thaw};
 use crate::error::{Error, Result};
-use crate::hash::Hash;
+use crate::perl::hash::Hash;
 use crate::perl::{Owned, Perl};
-use crate::thaw::{Thaw, thaw};
 
 const ID: &str = "_session_id";
 

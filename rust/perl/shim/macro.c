@@ -73,7 +73,7 @@ int mc_is_active(SV *sv)
     MAGIC *mg;
     for (mg = SvMAGIC(sv); mg; mg = mg->mg_moremagic)
         if (mg->mg_type != PERL_MAGIC_ext && mg->mg_type != PERL_MAGIC_backref && mg->mg_type != PERL_MAGIC_rhash
-            && !is_watch(mg))
+            && !mc_is_watch(mg))
             return 1;
     return 0;
 }

@@ -57,7 +57,8 @@ static I32 lazy_key(pTHX_ IV action, SV *object)
     return 0;
 }
 
-static int is_watch(MAGIC *mg)
+/* Whether magic is only there to watch a session's object. */
+int mc_is_watch(MAGIC *mg)
 {
     return mg->mg_type == PERL_MAGIC_uvar && ((struct ufuncs *)mg->mg_ptr)->uf_val == lazy_key;
 }

@@ -43,4 +43,6 @@ typedef struct {
     int flag;
 } mc_scalar;
 
+int mc_is_watch(MAGIC *mg);
+
 #endif

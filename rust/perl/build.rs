@@ -20,7 +20,10 @@ fn main() {
     let perl = env::var_os("PERL").unwrap_or_else(|| "perl".into());
     let config = perl_config(Path::new(&perl));
     let mut build = cc::Build::new();
-    build.files(SHIM.map(|name| format!("shim/{name}.c"))).warnings(false).flag("-Werror=implicit-function-declaration");
+    build
+        .files(SHIM.map(|name| format!("shim/{name}.c")))
+        .warnings(false)
+        .flag("-Werror=implicit-function-declaration");
     for flag in config.ccflags.split_whitespace() {
         build.flag(flag);
     }

@@ -45,53 +45,61 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
     };
     let options = Options::read(perl, args.scalar().expect_hash("args")?, Caller::Tie, &mut call.warnings)?;
     let session = SharedSession::new(Session::new(options).into());
+    let mut tied = None;
     let opened = if id.is_defined() && id.is_true(perl)? {
-        open_session(perl, args, &session, id, &mut call.warnings)
+        open_session(perl, args, &session, id, &mut tied, &mut call.warnings)
     } else {
-        create_session(perl, args, &session, &mut call.warnings)
+        create_session(perl, args, &session, &mut tied, &mut call.warnings)
     };
-    match opened {
-        Ok(tied) => Ok(Return::Value(tied.mortal())),
-        Err(error) => {
-            // Nobody has seen the object: its DESTROY has nothing to save.
-            borrow_mut(&session)?.give_up();
-            Err(error)
-        }
+    if let Err(error) = opened {
+        // Nobody has seen the object, which is still there: its DESTROY has nothing to save.
+        borrow_mut(&session)?.give_up();
+        return Err(error);
     }
+    Ok(Return::Value(tied.expect("an opened session has its object").mortal()))
 }
 
-/// Reads a session; the object for it is made while the request is under way.
+/// Reads a session into a new object, which is made while the request is under way.
 fn open_session(
     perl: Perl,
     args: Owned,
     session: &SharedSession,
     id: Scalar,
+    tied: &mut Option<Owned>,
     warnings: &mut Vec<String>,
-) -> Result<Owned> {
+) -> Result<()> {
     let id = valid_id(perl, id)?;
     let lock = borrow(session)?.options.transaction;
     let mut args = Some(args);
-    let mut made = None;
-    let mut make = || made = args.take().map(|args| Object::create(perl, args, session));
+    let mut made = Ok(());
+    let mut make = || {
+        if let Some(args) = args.take() {
+            made = Object::create(perl, args, session).map(|object| *tied = Some(object));
+        }
+    };
     let found = borrow_mut(session)?.load(perl, &id, lock, &mut make, warnings)?;
-    if let Some(args) = args {
-        made = Some(Object::create(perl, args, session));
-    }
-    let tied = made.expect("the one or the other has made it")?;
-    fill(object_behind(perl, &tied), session, &id, found, warnings)?;
-    Ok(tied)
+    // Where there was nothing to wait for.
+    make();
+    made?;
+    let tied = tied.as_ref().expect("it was made by now");
+    fill(object_behind(perl, tied), session, &id, found, warnings)
 }
 
-fn create_session(perl: Perl, args: Owned, session: &SharedSession, warnings: &mut Vec<String>) -> Result<Owned> {
-    let tied = Object::create(perl, args, session)?;
-    let object = object_behind(perl, &tied);
+/// Stores a new session, in a new object.
+fn create_session(
+    perl: Perl,
+    args: Owned,
+    session: &SharedSession,
+    tied: &mut Option<Owned>,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let object = object_behind(perl, tied.insert(Object::create(perl, args, session)?));
     let id = Id::generate(borrow(session)?.options.id_length)?;
     object.fresh_data(Some(&id))?;
     borrow_mut(session)?.begin(id);
     object.set_status(NEW)?;
     save_session(object, session, End::Keep, warnings)?;
-    lock::show(object, session)?;
-    Ok(tied)
+    lock::show(object, session)
 }
 
 fn object_behind(perl: Perl, tied: &Owned) -> Object {

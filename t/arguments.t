@@ -99,7 +99,7 @@ my %fine = (
     Transaction        => [ undef, 0, 1 ],
     lock_timeout       => [ undef, 0, 0.5, 30 ],
     lock_ttl           => [ undef, 1, 60 ],
-    ketama_points      => [ undef, 0 ],
+    ketama_points      => [ undef, 0, 150, 10_000 ],
 );
 
 for my $name ( sort keys %fine ) {
@@ -113,7 +113,7 @@ for my $name ( sort keys %fine ) {
 }
 
 subtest 'not yet' => sub {
-    my %later = ( secret => 'x' x 32, ketama_points => 150 );
+    my %later = ( secret => 'x' x 32 );
     for my $name ( sort keys %later ) {
         ok !attempt( %good, $name => $later{$name} ), "$name is refused";
         like $@, qr/\b$name\b.*not yet/, 'and says so';

@@ -92,6 +92,34 @@ subtest 'with a namespace, which takes no part in the choice' => sub {
     );
 };
 
+subtest 'ketama_points: where Cache::Memcached::Fast looks with it' => sub {
+    for my $case ( [ 2, 0, 150 ], [ 3, 1, 150 ], [ 7, 1, 1 ], [ 7, 1, 40 ] ) {
+        my ( $count, $weighted, $points ) = @$case;
+        my @list   = layout( $count, $weighted );
+        my %common = ( ketama_points => $points, namespace => 'app:' );
+        both_ways(
+            { servers => \@list, %common },
+            $count == 3 ? $SESSIONS : 1_000,
+            'Cache::Memcached::Fast' => Cache::Memcached::Fast->new( { servers => [ fast(@list) ], %common } ),
+        );
+        cmp_ok scalar( grep { $_->stats->{curr_items} } @servers ), '>', 1, "$points points, and more than one is used";
+    }
+
+    # The path of a socket is a host without a port there.
+    my @sockets = map { Fixture::Memcached->start( socket => 1 ) } 1 .. 2;
+    my %common  = ( servers => [ map { $_->address } @sockets, $servers[0] ], ketama_points => 150 );
+    both_ways( {%common}, 500, 'Cache::Memcached::Fast' => Cache::Memcached::Fast->new( {%common} ) );
+};
+
+subtest 'ketama_points: a server that dies leaves the sessions of the others where they are' => sub {
+    my @list      = layout( 3, 0 );
+    my %arguments = ( ketama_points => 150, connect_timeout => 0.25 );
+    flush();
+    my @ids  = map  { create( { %arguments, servers => [ @list, $dead ], no_rehash => 0 } ) } 1 .. 400;
+    my $lost = grep { !keys %{ contents( { %arguments, servers => \@list }, $_ ) } } @ids;
+    is $lost, 0, 'those that it had went to where they are without it';
+};
+
 # Cache::Memcached::Fast documents that it doesn't look elsewhere.
 subtest 'one of the servers is dead: the next in the walk takes its sessions' => sub {
     for my $count ( 2, 3, 7 ) {

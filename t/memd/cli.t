@@ -67,6 +67,15 @@ subtest 'the configuration file' => sub {
     is memd( '-c', "$file", 'who', '--last', 'dwho' )->{out},         "$id\n", '--config';
     is memd( { env => { MEMD_CONFIG => "$file" } }, 'count' )->{out}, "1\n",   'MEMD_CONFIG';
     is memd( '-c', "$file", '-n', 'other:', 'count' )->{out},         "0\n",   'the command line comes first';
+
+    my %ring = ( servers => [ map { $_->address } @servers ], namespace => 'ring:', ketama_points => 150 );
+    create( \%ring ) for 1 .. 40;
+    my $ring = File::Temp->new;
+    print {$ring} "servers = [$list]\nnamespace = \"ring:\"\nketama_points = 150\n";
+    $ring->flush;
+    is memd( '-c', "$ring", 'count' )->{out}, "40\n", 'ketama_points: each session is where it is looked for';
+    isnt memd( '-c', "$file", '-n', 'ring:', 'count' )->{out}, "40\n", 'without it, some are not';
+
     print {$file} "serves = 1\n";
     $file->flush;
     my $run = memd( '-c', "$file", 'count' );

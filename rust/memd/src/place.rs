@@ -30,6 +30,7 @@ struct File {
     embedded: Option<String>,
     namespace: Option<String>,
     principal: Option<String>,
+    ketama_points: Option<u32>,
     no_rehash: Option<bool>,
     connect_timeout: Option<f64>,
     io_timeout: Option<f64>,
@@ -67,6 +68,7 @@ impl Settings {
         // Operators wait rather than being told that something is slow.
         config.connect_timeout = seconds("connect_timeout", file.connect_timeout.unwrap_or(2.0))?;
         config.io_timeout = seconds("io_timeout", file.io_timeout.unwrap_or(5.0))?;
+        config.ketama_points = file.ketama_points.unwrap_or(0);
         config.no_rehash = file.no_rehash.unwrap_or(false);
         config.namespace = place.namespace.clone().or(file.namespace).unwrap_or_default().into_bytes();
         let principal = place.principal.clone().or(file.principal);

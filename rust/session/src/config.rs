@@ -31,6 +31,9 @@ pub struct Config {
     pub local: Option<Target>,
     /// Stands before every key; takes no part in choosing a server. Default: empty.
     pub namespace: Vec<u8>,
+    /// How many points a server of weight 1 has on the ring of `Cache::Memcached::Fast`'s consistent hashing, at most
+    /// 10,000, and at most a million for all servers. Default: 0, which is `Cache::Memcached`'s way to choose servers.
+    pub ketama_points: u32,
     /// Don't look for keys of a dead server elsewhere. Default: false, as in `Cache::Memcached`.
     pub no_rehash: bool,
     /// Compress sessions of this many bytes or more, where that saves a fifth. Default: never.
@@ -86,6 +89,7 @@ impl Config {
             servers,
             local: None,
             namespace: Vec::new(),
+            ketama_points: 0,
             no_rehash: false,
             compress_threshold: None,
             connect_timeout: Duration::from_millis(250),
@@ -104,6 +108,10 @@ impl Config {
 /// A principal's reverse record has a key of this length behind the namespace.
 const DIGEST: usize = 32;
 
+/// Points of a server, and of all of them: a point takes 16 bytes, and each thread has its own ring.
+const MOST_POINTS: u32 = 10_000;
+const MOST_POINTS_IN_ALL: u64 = 1_000_000;
+
 impl Config {
     /// Whether there is a place for items at all.
     pub(crate) fn has_servers(&self) -> bool {
@@ -120,7 +128,25 @@ impl Config {
         self.check_all_but_servers()
     }
 
+    fn check_points(&self) -> Result<()> {
+        let refuse = |takes| Error::argument("ketama_points", takes, self.ketama_points.to_string());
+        if self.ketama_points > MOST_POINTS {
+            return Err(refuse("a number from 0 to 10000"));
+        }
+        let weight = |target: &Target| match target {
+            Target::Memcached(servers) => servers.iter().map(|server| u64::from(server.weight)).sum(),
+            Target::Embedded { .. } => 0,
+        };
+        let weights = [Some(&self.servers), self.local.as_ref()];
+        let largest = weights.into_iter().flatten().map(weight).max().unwrap_or(0);
+        if largest * u64::from(self.ketama_points) > MOST_POINTS_IN_ALL {
+            return Err(refuse("a number that makes a million points at most, times the weights of the servers"));
+        }
+        Ok(())
+    }
+
     fn check_all_but_servers(&self) -> Result<()> {
+        self.check_points()?;
         if let Some(local) = &self.local {
             local.check("local")?;
         }

@@ -1,4 +1,7 @@
-//! Which server has which key: exactly as `Cache::Memcached` decides it.
+//! Which server has which key: exactly as `Cache::Memcached` decides it, or, with `ketama_points`, as
+//! `Cache::Memcached::Fast` does.
+//!
+//! # Buckets
 //!
 //! Every server stands in a list of buckets as many times as its weight says. The hash of a key is
 //! bits 16 to 30 of its CRC-32; the bucket is the hash modulo the number of buckets. When that
@@ -13,51 +16,120 @@
 //! ```text
 //! buckets of a:1, b:1 (weight 2):   0 -> a   1 -> b   2 -> b
 //! ```
+//!
+//! # A ring
+//!
+//! Every server has as many points on a ring of 32-bit numbers as its weight says, times the number that
+//! is configured; a key belongs to the server of the first point at or after the key's CRC-32. So a server that comes or
+//! goes moves its own share of the keys only. The first point of a server is the CRC-32 of host, NUL, port and
+//! four zero bytes, each further one that with the point before it, least byte first, in their place. Where points are
+//! equal, the server that stands first in the list has the keys. `Cache::Memcached::Fast` looks nowhere else when
+//! a server is down; here the keys go to the next server on the ring, unless `no_rehash` says otherwise.
 
 use crate::server::Server;
 
 /// How many buckets are tried for one key.
 const TRIES: u32 = 20;
 
-/// The buckets of a list of servers.
+/// Where the servers of a list stand.
 #[derive(Debug)]
-pub(crate) struct Placement {
+pub(crate) enum Placement {
     /// Indexes into the list of servers.
-    buckets: Vec<usize>,
+    Buckets(Vec<usize>),
+    /// Points and the servers that they belong to, in order.
+    Ring(Vec<(u32, usize)>),
 }
 
 impl Placement {
-    pub(crate) fn new(servers: &[Server]) -> Placement {
-        let buckets = match servers {
-            [_] => vec![0],
-            servers => servers
-                .iter()
-                .enumerate()
-                .flat_map(|(index, server)| std::iter::repeat_n(index, server.weight as usize))
-                .collect(),
-        };
-        Placement { buckets }
+    /// With 0 points, in buckets.
+    pub(crate) fn new(servers: &[Server], ketama_points: u32) -> Placement {
+        if let [_] = servers {
+            return Placement::Buckets(vec![0]);
+        }
+        let servers = servers.iter().enumerate();
+        if ketama_points == 0 {
+            let buckets =
+                servers.flat_map(|(index, server)| std::iter::repeat_n(index, server.weight as usize)).collect();
+            return Placement::Buckets(buckets);
+        }
+        let mut ring: Vec<(u32, usize)> = servers
+            .flat_map(|(index, server)| points(server, ketama_points).map(move |point| (point, index)))
+            .collect();
+        ring.sort_unstable();
+        Placement::Ring(ring)
     }
 
-    /// The servers to try for a key, by their index, the one it belongs to first. Some occur more
+    /// The servers to try for a key, by their index, the one it belongs to first. Some may occur more
     /// than once. A hash that is given decides instead of the key's own, as `Cache::Memcached` has
     /// it for a key that comes with one.
-    pub(crate) fn walk<'a>(&'a self, given: Option<u64>, key: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let mut sum = given.unwrap_or_else(|| u64::from(hash(key)));
-        let tries = if self.buckets.len() == 1 { 1 } else { TRIES };
-        (0..tries).map(move |attempt| {
-            if attempt > 0 {
-                let mut retry = attempt.to_string().into_bytes();
-                retry.extend_from_slice(key);
-                sum = sum.wrapping_add(u64::from(hash(&retry)));
+    pub(crate) fn walk<'a>(&'a self, given: Option<u64>, key: &'a [u8]) -> Walk<'a> {
+        match self {
+            Placement::Buckets(buckets) => {
+                let sum = given.unwrap_or_else(|| u64::from(hash(key)));
+                Walk::Buckets { buckets, key, attempt: 0, sum }
             }
-            self.buckets[(sum % self.buckets.len() as u64) as usize]
-        })
+            Placement::Ring(points) => {
+                let hash = given.map_or_else(|| crc32fast::hash(key), |given| given as u32);
+                let first = points.partition_point(|&(point, _)| point < hash);
+                let (before, after) = points.split_at(first);
+                Walk::Ring { left: after.iter().chain(before), passed: Vec::new() }
+            }
+        }
+    }
+}
+
+/// The servers to try for one key.
+pub(crate) enum Walk<'a> {
+    Buckets { buckets: &'a [usize], key: &'a [u8], attempt: u32, sum: u64 },
+    Ring { left: std::iter::Chain<Points<'a>, Points<'a>>, passed: Vec<usize> },
+}
+
+type Points<'a> = std::slice::Iter<'a, (u32, usize)>;
+
+impl Iterator for Walk<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Walk::Buckets { buckets, key, attempt, sum } => {
+                if *attempt == if buckets.len() == 1 { 1 } else { TRIES } {
+                    return None;
+                }
+                if *attempt > 0 {
+                    let mut retry = attempt.to_string().into_bytes();
+                    retry.extend_from_slice(key);
+                    *sum = sum.wrapping_add(u64::from(hash(&retry)));
+                }
+                *attempt += 1;
+                Some(buckets[(*sum % buckets.len() as u64) as usize])
+            }
+            Walk::Ring { left, passed } => {
+                let &(_, server) = left.find(|(_, server)| !passed.contains(server))?;
+                passed.push(server);
+                Some(server)
+            }
+        }
     }
 }
 
 fn hash(bytes: &[u8]) -> u32 {
     (crc32fast::hash(bytes) >> 16) & 0x7fff
+}
+
+/// The points of a server.
+fn points(server: &Server, ketama_points: u32) -> impl Iterator<Item = u32> {
+    let (host, port) = server.address.rsplit_once(':').unwrap_or((&server.address, ""));
+    let mut name = crc32fast::Hasher::new();
+    for part in [host, "\0", port] {
+        name.update(part.as_bytes());
+    }
+    let next = move |before: u32| {
+        let mut hasher = name.clone();
+        hasher.update(&before.to_le_bytes());
+        hasher.finalize()
+    };
+    let count = u64::from(ketama_points) * u64::from(server.weight);
+    std::iter::successors(Some(next(0)), move |&before| Some(next(before))).take(count as usize)
 }
 
 #[cfg(test)]
@@ -88,7 +160,7 @@ mod tests {
             let servers = servers(list);
             let dead: Vec<&str> = dead.split(',').collect();
             let key = unhex(key);
-            let placement = Placement::new(&servers);
+            let placement = Placement::new(&servers, 0);
             let found = placement
                 .walk(None, &key)
                 .map(|server| servers[server].address.as_str())
@@ -102,14 +174,14 @@ mod tests {
     #[test]
     fn a_server_without_weight_has_no_keys() {
         let servers = servers("a:1=0,b:1=1,c:1=1");
-        let placement = Placement::new(&servers);
+        let placement = Placement::new(&servers, 0);
         assert!((0..100).all(|n: u32| placement.walk(None, &n.to_be_bytes()).all(|server| server != 0)));
     }
 
     #[test]
     fn a_given_hash_decides_instead_of_the_key() {
         let servers = servers("a:1=1,b:1=1,c:1=1");
-        let placement = Placement::new(&servers);
+        let placement = Placement::new(&servers, 0);
         for given in 0..9 {
             assert_eq!(placement.walk(Some(given), b"key").next(), Some(given as usize % 3));
         }
@@ -118,7 +190,38 @@ mod tests {
 
     #[test]
     fn one_server_has_all_keys() {
-        let placement = Placement::new(&servers("a:1=0"));
+        let placement = Placement::new(&servers("a:1=0"), 0);
         assert_eq!(placement.walk(None, b"key").collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn a_server_that_goes_leaves_its_own_keys_only() {
+        let all = servers("a:1=1,b:1=2,c:1=1,/run/d.sock=1");
+        let placement = Placement::new(&all, 150);
+        let keys = (0..2000_u32).map(u32::to_be_bytes);
+        let mut shares = [0; 4];
+        for gone in 0..all.len() {
+            let mut rest = all.clone();
+            rest.remove(gone);
+            let without = Placement::new(&rest, 150);
+            for key in keys.clone() {
+                let walk: Vec<usize> = placement.walk(None, &key).collect();
+                let mut sorted = walk.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted, [0, 1, 2, 3], "each server once");
+                shares[walk[0]] += 1;
+                let next =
+                    walk.iter().find(|server| **server != gone).map(|&server| server - usize::from(server > gone));
+                assert_eq!(without.walk(None, &key).next(), next, "the next on the ring takes over");
+            }
+        }
+        assert!(shares.map(|share| share / 4).iter().all(|share| (250..1100).contains(share)), "{shares:?}");
+    }
+
+    #[test]
+    fn a_ring_has_no_points_of_a_server_without_weight() {
+        let placement = Placement::new(&servers("a:1=0,b:1=1,c:1=1"), 10);
+        assert!((0..100).all(|n: u32| placement.walk(None, &n.to_be_bytes()).all(|server| server != 0)));
+        assert_eq!(placement.walk(Some(7), b"key").next(), placement.walk(Some(7), b"another").next());
     }
 }

@@ -295,9 +295,16 @@ Seconds to wait for a lock, fractions allowed; 0 tries once. Default: 30.
 Seconds after which a lock may be taken from its holder. All hosts should agree on it.
 Default: 60.
 
-=item secret
-
 =item ketama_points
+
+How many points a server of weight 1 has on the ring of consistent hashing, as in
+L<Cache::Memcached::Fast>, which finds the sessions where they are put: with it, a
+server that is added or taken away moves its own share of the sessions only. All
+that use the same servers must agree on it. 150 is usual; 0, the default, is
+L<Cache::Memcached>'s way. A server that is down leaves its sessions to the next one
+on the ring, unless C<no_rehash> is set; L<Cache::Memcached::Fast> always has that.
+
+=item secret
 
 Reserved: a true value dies C<not yet in this release>.
 
@@ -846,8 +853,7 @@ does, and more.
 
 =head1 LIMITS
 
-C<secret> (encryption) and C<ketama_points> (another way to choose a server) die
-C<not yet in this release>.
+C<secret> (encryption) dies C<not yet in this release>.
 
 What has no form outside its process is not stored: code references, globs, file
 handles, and objects of perl's C<class> feature. C<save> dies with C<Can't store CODE

@@ -30,8 +30,9 @@ pub(super) struct Options {
 }
 
 /// What is known, for the hint about what is not.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "servers",
+    "ketama_points",
     "namespace",
     "no_rehash",
     "compress_threshold",
@@ -62,7 +63,7 @@ const WITHOUT_EFFECT: [&str; 13] = [
 ];
 
 /// What would put other bytes, or put them elsewhere, than this client does.
-const REFUSED: [&str; 2] = ["ketama_points", "hash_namespace"];
+const REFUSED: [&str; 1] = ["hash_namespace"];
 
 /// Whether these are the subs that do what is done here anyway; undef is.
 fn are_storables(perl: Perl, value: Scalar) -> bool {
@@ -121,6 +122,7 @@ impl Options {
                     None => Vec::new(),
                 };
             }
+            "ketama_points" => self.config.ketama_points = argument.points()?,
             "no_rehash" => self.config.no_rehash = argument.truth()?,
             "compress_threshold" => self.config.compress_threshold = argument.threshold()?,
             "connect_timeout" => argument.duration(&mut self.config.connect_timeout)?,

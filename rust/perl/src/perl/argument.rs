@@ -70,6 +70,11 @@ impl Argument<'_> {
         Ok(self.number("a number, 0 or more")?.map(|count| count as usize))
     }
 
+    /// Points on a ring; the configuration says how many there may be.
+    pub(crate) fn points(&self) -> Result<u32> {
+        Ok(self.count()?.map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+
     /// A number of bytes; 0 and, as in Cache::Memcached::Fast, a negative one are none.
     pub(crate) fn threshold(&self) -> Result<Option<usize>> {
         if self.value.is_defined() && matches!(self.value.to_number(self.perl)?, Ok(number) if number < 0.0) {

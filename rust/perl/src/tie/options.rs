@@ -161,8 +161,9 @@ impl Options {
                         options.config.limits.max_size = size;
                     }
                 }
-                "secret" | "ketama_points" if !value.is_true(perl)? => {}
-                "secret" | "ketama_points" => {
+                "ketama_points" => options.config.ketama_points = argument.points()?,
+                "secret" if !value.is_true(perl)? => {}
+                "secret" => {
                     return Err(Error::text(format!("argument {name}: not yet in this release")));
                 }
                 _ if caller == Caller::Tie => warnings.push(unknown(&name, &KNOWN)),

@@ -192,6 +192,11 @@ F</var/tmp>. With an empty array there are no servers: nothing is found and noth
 
 Stands before every key, and takes no part in choosing a server.
 
+=item ketama_points
+
+How many points a server of weight 1 has on the ring of Cache::Memcached::Fast's consistent hashing; by default none, and
+servers are chosen as by Cache::Memcached.
+
 =item no_rehash
 
 Don't look for the keys of a dead server elsewhere.
@@ -232,8 +237,8 @@ All of them, known or not, are kept in the object, which is a hash.
 
 What other clients take and what means nothing here is accepted: C<debug>, C<pref_ip>, C<stat_callback>, C<parser_class>,
 C<nowait>, C<close_on_error>, C<compress_ratio>, C<compress_algo>, C<compress_methods>, C<max_failures>, C<failure_timeout>,
-C<max_size>. C<ketama_points> and C<hash_namespace> would put values elsewhere, and C<serialize_methods> other than
-Storable's would make other bytes: they die. Any other name warns.
+C<max_size>. C<hash_namespace> would put values elsewhere, and C<serialize_methods> other than Storable's would make
+other bytes: they die. Any other name warns.
 
 =head2 get($key)
 

@@ -140,7 +140,7 @@ impl Config {
         let weights = [Some(&self.servers), self.local.as_ref()];
         let largest = weights.into_iter().flatten().map(weight).max().unwrap_or(0);
         if largest * u64::from(self.ketama_points) > MOST_POINTS_IN_ALL {
-            return Err(refuse("a number that makes a million points at most, times the weights of the servers"));
+            return Err(refuse("a number that, times the weights of all servers, makes a million at most"));
         }
         Ok(())
     }

@@ -213,13 +213,11 @@ subtest 'arguments' => sub {
         [ on_error          => 'never',              qr/^argument on_error: takes warn or die or quiet/ ],
         [ ketama_points     => 10_001,               qr/^argument ketama_points: takes a number from 0 to 10000/ ],
         [ serialize_methods => [ sub { }, sub { } ], qr/^argument serialize_methods: takes/ ],
-        [ hash_namespace    => 1,                    qr/^argument hash_namespace: not in this client/ ],
       )
     {
         my ( $name, $value, $text ) = @$bad;
         like error_of { $class->new( $name => $value ) }, $text, "$name is refused";
     }
-    is error_of { $class->new( hash_namespace => 0 ) }, '', 'one that is off is not';
     like error_of { $class->new('servers') }, qr/^the arguments of new: takes names and values/, 'half a pair';
     my $memd = $class->new( servers => [ $server->address ] );
     like error_of { $memd->set_servers( ['nowhere'] ) }, qr/^argument servers: takes/, 'set_servers refuses, too';

@@ -63,6 +63,35 @@ for my $layout ( sort keys %layouts ) {
     }
 }
 
+subtest 'where Cache::Memcached::Fast puts items when it is told so' => sub {
+    for my $how ( [ hash_namespace => 1 ], [ ketama_points => 150 ], [ ketama_points => 7, hash_namespace => 1 ] ) {
+        my %arguments = ( servers => $layouts{'three servers, weighted'}, namespace => 'ns:', @$how );
+        my $theirs    = Cache::Memcached::Fast->new( \%arguments );
+        my $ours      = Apache::Session::Memorycached::Client->new( \%arguments );
+        my $plain = Apache::Session::Memorycached::Client->new( %arguments, hash_namespace => 0, ketama_points => 0 );
+        $ours->flush_all;
+        my %clients = ( theirs => $theirs, ours => $ours, plain => $plain );
+        my %found   = map { $_ => 0 } keys %clients;
+        for my $n ( 1 .. 300 ) {
+            $ours->set( "a$n", $n );
+            $theirs->set( "b$n", $n );
+            for my $name ( keys %clients ) {
+                $found{$name} += ( $clients{$name}->get("$_$n") // 0 ) == $n for qw(a b);
+            }
+        }
+        is $found{theirs}, 600, "@$how: theirs finds what both store";
+        is $found{ours},   600, 'and so does ours';
+        cmp_ok $found{plain}, '<', 500, 'which one without it does not';
+
+        # With the namespace in front of the key it is the same key, if the namespace is hashed, too.
+        my %prefixed = map { $_ => $ours->get("a$_") } 1 .. 50;
+        $ours->namespace('');
+        my $same = grep { $prefixed{$_} == ( $ours->get("ns:a$_") // 0 ) } keys %prefixed;
+        my %how  = @$how;
+        cmp_ok $same, $how{hash_namespace} ? '==' : '<', 50, 'the namespace is hashed only where that is asked for';
+    }
+};
+
 subtest 'the bytes are the same' => sub {
     my ($server) = @servers;
     for my $peer ( 'Cache::Memcached', 'Cache::Memcached::Fast' ) {

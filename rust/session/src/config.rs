@@ -29,8 +29,10 @@ pub struct Config {
     /// are asked. One that is the directory of `servers`, or has the address of one of them, saves
     /// no way, and is left out. Default: none.
     pub local: Option<Target>,
-    /// Stands before every key; takes no part in choosing a server. Default: empty.
+    /// Stands before every key. Default: empty.
     pub namespace: Vec<u8>,
+    /// The namespace takes part in choosing a server, as with the same option of `Cache::Memcached::Fast`. Default: false.
+    pub hash_namespace: bool,
     /// How many points a server of weight 1 has on the ring of `Cache::Memcached::Fast`'s consistent hashing, at most
     /// 10,000, and at most a million for all servers. Default: 0, which is `Cache::Memcached`'s way to choose servers.
     pub ketama_points: u32,
@@ -89,6 +91,7 @@ impl Config {
             servers,
             local: None,
             namespace: Vec::new(),
+            hash_namespace: false,
             ketama_points: 0,
             no_rehash: false,
             compress_threshold: None,

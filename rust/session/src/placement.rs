@@ -6,8 +6,7 @@
 //! Every server stands in a list of buckets as many times as its weight says. The hash of a key is
 //! bits 16 to 30 of its CRC-32; the bucket is the hash modulo the number of buckets. When that
 //! server is down, the hash of the key with a `1` before it is added, then with a `2`, and so on:
-//! the sums name the buckets to try next, 20 in all. A namespace takes no part. With one server
-//! there is nothing to decide.
+//! the sums name the buckets to try next, 20 in all. With one server there is nothing to decide.
 //!
 //! `Cache::Memcached`'s `get_multi` counts its attempts from zero when a server is down, and so
 //! reads elsewhere than `get` and `set` do; sessions are read and written by the latter, which is
@@ -25,15 +24,29 @@
 //! four zero bytes, each further one that with the point before it, least byte first, in their place. Where points are
 //! equal, the server that stands first in the list has the keys. `Cache::Memcached::Fast` looks nowhere else when
 //! a server is down; here the keys go to the next server on the ring, unless `no_rehash` says otherwise.
+//!
+//! A namespace takes no part in either, unless `Cache::Memcached::Fast`'s `hash_namespace` is set: then it stands before the
+//! key wherever that is hashed.
 
+use crc32fast::Hasher;
+
+use crate::config::Config;
 use crate::server::Server;
 
 /// How many buckets are tried for one key.
 const TRIES: u32 = 20;
 
-/// Where the servers of a list stand.
+/// Which key belongs to which server of a list.
 #[derive(Debug)]
-pub(crate) enum Placement {
+pub(crate) struct Placement {
+    places: Places,
+    /// What stands before each key, hashed.
+    prefix: Hasher,
+}
+
+/// Where the servers stand.
+#[derive(Debug)]
+enum Places {
     /// Indexes into the list of servers.
     Buckets(Vec<usize>),
     /// Points and the servers that they belong to, in order.
@@ -41,35 +54,29 @@ pub(crate) enum Placement {
 }
 
 impl Placement {
+    /// As the configuration says.
+    pub(crate) fn of(servers: &[Server], config: &Config) -> Placement {
+        Placement::new(servers, config.ketama_points, if config.hash_namespace { &config.namespace } else { b"" })
+    }
+
     /// With 0 points, in buckets.
-    pub(crate) fn new(servers: &[Server], ketama_points: u32) -> Placement {
-        if let [_] = servers {
-            return Placement::Buckets(vec![0]);
-        }
-        let servers = servers.iter().enumerate();
-        if ketama_points == 0 {
-            let buckets =
-                servers.flat_map(|(index, server)| std::iter::repeat_n(index, server.weight as usize)).collect();
-            return Placement::Buckets(buckets);
-        }
-        let mut ring: Vec<(u32, usize)> = servers
-            .flat_map(|(index, server)| points(server, ketama_points).map(move |point| (point, index)))
-            .collect();
-        ring.sort_unstable();
-        Placement::Ring(ring)
+    fn new(servers: &[Server], ketama_points: u32, prefix: &[u8]) -> Placement {
+        let mut hasher = Hasher::new();
+        hasher.update(prefix);
+        Placement { places: Places::of(servers, ketama_points), prefix: hasher }
     }
 
     /// The servers to try for a key, by their index, the one it belongs to first. Some may occur more
     /// than once. A hash that is given decides instead of the key's own, as `Cache::Memcached` has
     /// it for a key that comes with one.
     pub(crate) fn walk<'a>(&'a self, given: Option<u64>, key: &'a [u8]) -> Walk<'a> {
-        match self {
-            Placement::Buckets(buckets) => {
-                let sum = given.unwrap_or_else(|| u64::from(hash(key)));
-                Walk::Buckets { buckets, key, attempt: 0, sum }
+        match &self.places {
+            Places::Buckets(buckets) => {
+                let sum = given.unwrap_or_else(|| bits(crc(&self.prefix, &[key])));
+                Walk::Buckets { buckets, prefix: &self.prefix, key, attempt: 0, sum }
             }
-            Placement::Ring(points) => {
-                let hash = given.map_or_else(|| crc32fast::hash(key), |given| given as u32);
+            Places::Ring(points) => {
+                let hash = given.map_or_else(|| crc(&self.prefix, &[key]), |given| given as u32);
                 let first = points.partition_point(|&(point, _)| point < hash);
                 let (before, after) = points.split_at(first);
                 Walk::Ring { left: after.iter().chain(before), passed: Vec::new() }
@@ -78,9 +85,28 @@ impl Placement {
     }
 }
 
+impl Places {
+    fn of(servers: &[Server], ketama_points: u32) -> Places {
+        if let [_] = servers {
+            return Places::Buckets(vec![0]);
+        }
+        let servers = servers.iter().enumerate();
+        if ketama_points == 0 {
+            let buckets =
+                servers.flat_map(|(index, server)| std::iter::repeat_n(index, server.weight as usize)).collect();
+            return Places::Buckets(buckets);
+        }
+        let mut ring: Vec<(u32, usize)> = servers
+            .flat_map(|(index, server)| points(server, ketama_points).map(move |point| (point, index)))
+            .collect();
+        ring.sort_unstable();
+        Places::Ring(ring)
+    }
+}
+
 /// The servers to try for one key.
 pub(crate) enum Walk<'a> {
-    Buckets { buckets: &'a [usize], key: &'a [u8], attempt: u32, sum: u64 },
+    Buckets { buckets: &'a [usize], prefix: &'a Hasher, key: &'a [u8], attempt: u32, sum: u64 },
     Ring { left: std::iter::Chain<Points<'a>, Points<'a>>, passed: Vec<usize> },
 }
 
@@ -91,14 +117,13 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<usize> {
         match self {
-            Walk::Buckets { buckets, key, attempt, sum } => {
+            Walk::Buckets { buckets, prefix, key, attempt, sum } => {
                 if *attempt == if buckets.len() == 1 { 1 } else { TRIES } {
                     return None;
                 }
                 if *attempt > 0 {
-                    let mut retry = attempt.to_string().into_bytes();
-                    retry.extend_from_slice(key);
-                    *sum = sum.wrapping_add(u64::from(hash(&retry)));
+                    let retry = crc(prefix, &[attempt.to_string().as_bytes(), key]);
+                    *sum = sum.wrapping_add(bits(retry));
                 }
                 *attempt += 1;
                 Some(buckets[(*sum % buckets.len() as u64) as usize])
@@ -112,22 +137,26 @@ impl Iterator for Walk<'_> {
     }
 }
 
-fn hash(bytes: &[u8]) -> u32 {
-    (crc32fast::hash(bytes) >> 16) & 0x7fff
+/// The CRC-32 of what was hashed before and these parts.
+fn crc(before: &Hasher, parts: &[&[u8]]) -> u32 {
+    let mut hasher = before.clone();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize()
+}
+
+/// The bits of a CRC-32 that choose a bucket.
+fn bits(crc: u32) -> u64 {
+    u64::from((crc >> 16) & 0x7fff)
 }
 
 /// The points of a server.
 fn points(server: &Server, ketama_points: u32) -> impl Iterator<Item = u32> {
     let (host, port) = server.address.rsplit_once(':').unwrap_or((&server.address, ""));
-    let mut name = crc32fast::Hasher::new();
+    let mut name = Hasher::new();
     for part in [host, "\0", port] {
         name.update(part.as_bytes());
     }
-    let next = move |before: u32| {
-        let mut hasher = name.clone();
-        hasher.update(&before.to_le_bytes());
-        hasher.finalize()
-    };
+    let next = move |before: u32| crc(&name, &[&before.to_le_bytes()]);
     let count = u64::from(ketama_points) * u64::from(server.weight);
     std::iter::successors(Some(next(0)), move |&before| Some(next(before))).take(count as usize)
 }
@@ -160,7 +189,7 @@ mod tests {
             let servers = servers(list);
             let dead: Vec<&str> = dead.split(',').collect();
             let key = unhex(key);
-            let placement = Placement::new(&servers, 0);
+            let placement = Placement::new(&servers, 0, b"");
             let found = placement
                 .walk(None, &key)
                 .map(|server| servers[server].address.as_str())
@@ -174,14 +203,14 @@ mod tests {
     #[test]
     fn a_server_without_weight_has_no_keys() {
         let servers = servers("a:1=0,b:1=1,c:1=1");
-        let placement = Placement::new(&servers, 0);
+        let placement = Placement::new(&servers, 0, b"");
         assert!((0..100).all(|n: u32| placement.walk(None, &n.to_be_bytes()).all(|server| server != 0)));
     }
 
     #[test]
     fn a_given_hash_decides_instead_of_the_key() {
         let servers = servers("a:1=1,b:1=1,c:1=1");
-        let placement = Placement::new(&servers, 0);
+        let placement = Placement::new(&servers, 0, b"");
         for given in 0..9 {
             assert_eq!(placement.walk(Some(given), b"key").next(), Some(given as usize % 3));
         }
@@ -190,20 +219,20 @@ mod tests {
 
     #[test]
     fn one_server_has_all_keys() {
-        let placement = Placement::new(&servers("a:1=0"), 0);
+        let placement = Placement::new(&servers("a:1=0"), 0, b"");
         assert_eq!(placement.walk(None, b"key").collect::<Vec<_>>(), [0]);
     }
 
     #[test]
     fn a_server_that_goes_leaves_its_own_keys_only() {
         let all = servers("a:1=1,b:1=2,c:1=1,/run/d.sock=1");
-        let placement = Placement::new(&all, 150);
+        let placement = Placement::new(&all, 150, b"");
         let keys = (0..2000_u32).map(u32::to_be_bytes);
         let mut shares = [0; 4];
         for gone in 0..all.len() {
             let mut rest = all.clone();
             rest.remove(gone);
-            let without = Placement::new(&rest, 150);
+            let without = Placement::new(&rest, 150, b"");
             for key in keys.clone() {
                 let walk: Vec<usize> = placement.walk(None, &key).collect();
                 let mut sorted = walk.clone();
@@ -219,8 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_counts_as_part_of_the_key() {
+        let servers = servers("a:1=1,b:1=1,c:1=1");
+        for points in [0, 20] {
+            let (with, without) = (Placement::new(&servers, points, b"app:"), Placement::new(&servers, points, b""));
+            for n in 0..100_u32 {
+                let (key, whole) = (n.to_string().into_bytes(), format!("app:{n}").into_bytes());
+                assert_eq!(with.walk(None, &key).next(), without.walk(None, &whole).next());
+            }
+        }
+    }
+
+    #[test]
     fn a_ring_has_no_points_of_a_server_without_weight() {
-        let placement = Placement::new(&servers("a:1=0,b:1=1,c:1=1"), 10);
+        let placement = Placement::new(&servers("a:1=0,b:1=1,c:1=1"), 10, b"");
         assert!((0..100).all(|n: u32| placement.walk(None, &n.to_be_bytes()).all(|server| server != 0)));
         assert_eq!(placement.walk(Some(7), b"key").next(), placement.walk(Some(7), b"another").next());
     }

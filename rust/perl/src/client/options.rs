@@ -30,10 +30,11 @@ pub(super) struct Options {
 }
 
 /// What is known, for the hint about what is not.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "servers",
     "ketama_points",
     "namespace",
+    "hash_namespace",
     "no_rehash",
     "compress_threshold",
     "connect_timeout",
@@ -61,9 +62,6 @@ const WITHOUT_EFFECT: [&str; 13] = [
     "max_size",
     "check_args",
 ];
-
-/// What would put other bytes, or put them elsewhere, than this client does.
-const REFUSED: [&str; 1] = ["hash_namespace"];
 
 /// Whether these are the subs that do what is done here anyway; undef is.
 fn are_storables(perl: Perl, value: Scalar) -> bool {
@@ -122,6 +120,7 @@ impl Options {
                     None => Vec::new(),
                 };
             }
+            "hash_namespace" => self.config.hash_namespace = argument.truth()?,
             "ketama_points" => self.config.ketama_points = argument.points()?,
             "no_rehash" => self.config.no_rehash = argument.truth()?,
             "compress_threshold" => self.config.compress_threshold = argument.threshold()?,
@@ -140,11 +139,6 @@ impl Options {
                 return Err(Error::text(
                     "argument serialize_methods: takes [ \\&Storable::nfreeze, \\&Storable::thaw ] only",
                 ));
-            }
-            name if REFUSED.contains(&name) => {
-                if argument.truth()? {
-                    return Err(Error::text(format!("argument {name}: not in this client")));
-                }
             }
             name if WITHOUT_EFFECT.contains(&name) => {}
             name => warnings.push(unknown(name, &KNOWN)),

@@ -153,7 +153,7 @@ impl Backend for Memcached {
 impl Memcached {
     pub(crate) fn new(servers: &[Server], config: &Config) -> Memcached {
         Memcached {
-            placement: Placement::new(servers, config.ketama_points),
+            placement: Placement::of(servers, config),
             servers: servers.to_vec(),
             namespace: config.namespace.clone(),
             no_rehash: config.no_rehash,

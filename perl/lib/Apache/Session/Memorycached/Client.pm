@@ -190,7 +190,11 @@ F</var/tmp>. With an empty array there are no servers: nothing is found and noth
 
 =item namespace
 
-Stands before every key, and takes no part in choosing a server.
+Stands before every key.
+
+=item hash_namespace
+
+The namespace takes part in choosing a server, as in Cache::Memcached::Fast. By default it does not.
 
 =item ketama_points
 
@@ -237,8 +241,7 @@ All of them, known or not, are kept in the object, which is a hash.
 
 What other clients take and what means nothing here is accepted: C<debug>, C<pref_ip>, C<stat_callback>, C<parser_class>,
 C<nowait>, C<close_on_error>, C<compress_ratio>, C<compress_algo>, C<compress_methods>, C<max_failures>, C<failure_timeout>,
-C<max_size>. C<hash_namespace> would put values elsewhere, and C<serialize_methods> other than Storable's would make
-other bytes: they die. Any other name warns.
+C<max_size>. C<serialize_methods> other than Storable's would make other bytes: they die. Any other name warns.
 
 =head2 get($key)
 

@@ -24,14 +24,19 @@
 
 /// Decides whether a wait that a signal cut short goes on.
 pub trait Wait {
-    /// A signal arrived, or, before a pause, may have arrived without anything that it cut short. `Ok` goes on with the time that is left; `Err` stops: a connection with an
-    /// answer outstanding is dropped, and the operation fails with an error that
-    /// [`is_interrupted`](crate::Error::is_interrupted).
+    /// A signal arrived, or, before a pause, may have arrived without anything that it cut short. `Ok` goes on with the
+    /// time that is left; `Err` stops: a connection with an answer outstanding is dropped, and the operation fails with
+    /// an error that [`is_interrupted`](crate::Error::is_interrupted).
     fn interrupted(&mut self) -> Result<(), Interrupted>;
 
     /// Requests are on their way, and nothing is left to do until they are answered: time for work that has to be done
     /// anyway. Operations that need no server don't call it, and those that take several round trips do so for each.
-    fn sent(&mut self) {}
+    ///
+    /// A signal that arrives during that work cuts nothing short. So whoever works here looks for signals at its end,
+    /// and its answer is taken as that of [`interrupted`](Wait::interrupted).
+    fn sent(&mut self) -> Result<(), Interrupted> {
+        Ok(())
+    }
 }
 
 /// The operation is to stop.

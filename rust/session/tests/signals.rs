@@ -13,6 +13,7 @@ use support::*;
 
 fn main() {
     alarm_stops_a_wait_for_an_answer();
+    a_signal_while_the_answer_is_under_way_stops_the_wait();
     a_handler_that_returns_does_not_break_the_operation();
     the_callback_may_use_a_store_of_its_own();
     a_child_of_the_callback_leaves_the_answer_to_its_parent();
@@ -79,6 +80,32 @@ fn alarm_stops_a_wait_for_an_answer() {
         assert_eq!(load(&mut store, &id("y")), None);
         assert_eq!(server.received().len(), 2);
     }
+}
+
+/// It arrives during what is done meanwhile, and so cuts nothing short.
+fn a_signal_while_the_answer_is_under_way_stops_the_wait() {
+    struct Meanwhile(usize);
+    impl Wait for Meanwhile {
+        fn interrupted(&mut self) -> Result<(), Interrupted> {
+            unreachable!("no signal cuts anything short");
+        }
+        fn sent(&mut self) -> Result<(), Interrupted> {
+            self.0 += 1;
+            Err(Interrupted)
+        }
+    }
+    let answers = vec![Commands(1), Say("EN {O}\r\n"), Commands(1), Silence];
+    let server = Scripted::start(vec![answers, vec![Commands(1), Say("EN {O}\r\n"), Silence]]);
+    let mut store = Store::open(patient(&server)).unwrap();
+    assert_eq!(load(&mut store, &id("x")), None);
+    let mut meanwhile = Meanwhile(0);
+    let began = Instant::now();
+    let error = store.load(&id("y"), &mut meanwhile).unwrap_err();
+    assert!(error.is_interrupted() && meanwhile.0 == 1, "{error}, {} times", meanwhile.0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // On a connection of its own.
+    assert_eq!(load(&mut store, &id("z")), None);
+    assert_eq!(server.received().len(), 3);
 }
 
 fn a_handler_that_returns_does_not_break_the_operation() {

@@ -54,9 +54,11 @@ impl Wait for Signals<'_> {
         }
     }
 
-    fn sent(&mut self) {
-        if let Some(work) = self.meanwhile.take() {
-            work();
-        }
+    fn sent(&mut self) -> std::result::Result<(), Interrupted> {
+        let Some(work) = self.meanwhile.take() else {
+            return Ok(());
+        };
+        work();
+        self.interrupted()
     }
 }

@@ -119,7 +119,8 @@ impl Backend for Memcached {
             stopped |= group.is_interrupted();
         }
         if !stopped {
-            wait.sent();
+            // A child that was forked meanwhile leaves the answers to its parent.
+            stopped = wait.sent().is_err() || !groups.iter().all(|group| group.lent.is_own());
         }
         for mut group in groups {
             if stopped {

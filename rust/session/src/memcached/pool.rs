@@ -78,6 +78,11 @@ impl Lent {
         let process = getpid();
         Lent { connection, process }
     }
+
+    /// Whether it belongs to this process.
+    pub(super) fn is_own(&self) -> bool {
+        self.process == getpid()
+    }
 }
 
 /// Gives a connection back. One that crossed a `fork` on the way is the parent's: it is closed, or it

@@ -269,3 +269,70 @@ fn connect_fault(errno: Errno) -> Fault {
 fn io_fault(errno: Errno) -> Fault {
     Fault::Io(Arc::new(errno.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::wait::NoWait;
+
+    /// A socket, and a peer that reads everything, bit by bit, once it is told to; and what it has read.
+    fn connected() -> (Socket, mpsc::Sender<()>, thread::JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (begin, told) = mpsc::channel();
+        let peer = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut all, mut some) = (Vec::new(), [0; 5003]);
+            let _ = told.recv();
+            loop {
+                match stream.read(&mut some).unwrap() {
+                    0 => return all,
+                    read => all.extend_from_slice(&some[..read]),
+                }
+            }
+        });
+        let socket = Socket::connect(&address, Duration::from_secs(10), &mut NoWait).unwrap();
+        sockopt::set_socket_send_buffer_size(&socket.fd, 64 << 10).unwrap();
+        (socket, begin, peer)
+    }
+
+    /// More of them than the system takes at a time, and more bytes than it takes without a reader.
+    fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
+        let sizes = [0, 1, 16 << 10, 0, 0, 7, 20_000, 0];
+        (0..=2 * MOST_PIECES).map(|index| &bytes[index % 100..][..sizes[index % sizes.len()]]).collect()
+    }
+
+    fn bytes() -> Vec<u8> {
+        (0..20_100_u32).map(|index| (index % 251) as u8).collect()
+    }
+
+    #[test]
+    fn all_pieces_are_sent_in_order() {
+        let bytes = bytes();
+        let pieces = pieces(&bytes);
+        let (socket, begin, peer) = connected();
+        begin.send(()).unwrap();
+        socket.send_all(&pieces, Deadline::after(Duration::from_secs(60)), &mut NoWait).unwrap();
+        socket.send_all(&[b"", b""], Deadline::after(Duration::from_secs(60)), &mut NoWait).unwrap();
+        socket.send_all(&[], Deadline::after(Duration::from_secs(60)), &mut NoWait).unwrap();
+        drop(socket);
+        assert!(peer.join().unwrap() == pieces.concat());
+    }
+
+    #[test]
+    fn a_peer_that_stops_reading_is_not_waited_for_beyond_the_deadline() {
+        let bytes = bytes();
+        let pieces = pieces(&bytes);
+        let (socket, begin, peer) = connected();
+        let sent = socket.send_all(&pieces, Deadline::after(Duration::from_millis(100)), &mut NoWait);
+        assert!(matches!(sent, Err(Fault::Timeout(_))), "{sent:?}");
+        drop((socket, begin));
+        let (read, all) = (peer.join().unwrap(), pieces.concat());
+        assert!(read.len() < all.len() && all.starts_with(&read));
+    }
+}

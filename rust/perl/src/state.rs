@@ -15,6 +15,7 @@ use storable::{Output as _, Scratch};
 use crate::codec::image::Image;
 use crate::codec::variables::Variable;
 use crate::error::{Error, Result};
+use crate::perl::scalar::Scalar;
 use crate::perl::shim;
 use crate::perl::{Owned, Perl};
 
@@ -125,11 +126,18 @@ pub(crate) fn stash(perl: Perl, class: Class) -> *mut HV {
 pub(crate) fn sub(perl: Perl, sub: Sub) -> Option<*mut CV> {
     let slot = &state(perl).globs[sub as usize];
     if slot.get().is_null() {
-        slot.set(perl.glob(sub.name()));
+        slot.set(kept_glob(perl, sub.name()));
     }
-    // SAFETY: a glob of a sub; globs of named subs stay.
+    // SAFETY: a glob that we keep.
     let cv = unsafe { shim::mc_glob_sub(slot.get()) };
     (!cv.is_null()).then_some(cv)
+}
+
+/// A glob that stays until the interpreter goes, also where its name is deleted from its class.
+fn kept_glob(perl: Perl, name: &CStr) -> *mut GV {
+    let glob = perl.glob(name);
+    // SAFETY: alive, as it is in its class.
+    unsafe { Scalar::from_raw(glob.cast()) }.own(perl).into_raw().cast()
 }
 
 struct Template {
@@ -158,7 +166,7 @@ pub(crate) fn template(perl: Perl, make: fn(Perl) -> Result<Owned>) -> Result<Ow
 pub(crate) fn variable(perl: Perl, variable: Variable) -> *mut GV {
     let slot = &state(perl).variables[variable as usize];
     if slot.get().is_null() {
-        slot.set(perl.glob(variable.name()));
+        slot.set(kept_glob(perl, variable.name()));
     }
     slot.get()
 }

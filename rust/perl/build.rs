@@ -19,6 +19,10 @@ fn main() {
     println!("cargo::rerun-if-changed=shim");
     let perl = env::var_os("PERL").unwrap_or_else(|| "perl".into());
     let config = perl_config(Path::new(&perl));
+    println!("cargo::rustc-check-cfg=cfg(perl_multiplicity)");
+    if config.multiplicity {
+        println!("cargo::rustc-cfg=perl_multiplicity");
+    }
     let mut build = cc::Build::new();
     build
         .files(SHIM.map(|name| format!("shim/{name}.c")))
@@ -34,17 +38,21 @@ fn main() {
 struct PerlConfig {
     ccflags: String,
     archlib: String,
+    /// Whether its functions are told which interpreter they work for.
+    multiplicity: bool,
 }
 
 fn perl_config(perl: &Path) -> PerlConfig {
     let output = Command::new(perl)
-        .args(["-MConfig", "-e", r#"print "$Config{ccflags}\n$Config{archlibexp}\n""#])
+        .args(["-MConfig", "-e", r#"print map { ($Config{$_} // "") . "\n" } qw(ccflags archlibexp usemultiplicity)"#])
         .output()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}", perl.display()));
     let text = String::from_utf8(output.stdout).expect("Config prints text");
     let mut lines = text.lines().map(str::to_owned);
-    match (lines.next(), lines.next()) {
-        (Some(ccflags), Some(archlib)) => PerlConfig { ccflags, archlib },
+    match (lines.next(), lines.next(), lines.next()) {
+        (Some(ccflags), Some(archlib), Some(multiplicity)) => {
+            PerlConfig { ccflags, archlib, multiplicity: multiplicity == "define" }
+        }
         _ => panic!("{} did not tell its Config", perl.display()),
     }
 }

@@ -7,7 +7,7 @@ static void do_signals(pTHX_ void *argument)
     PERL_ASYNC_CHECK();
 }
 
-int mc_signals(pTHX_ SV **error)
+int mc_signals(pMC_ SV **error)
 {
     if (!PL_sig_pending)
         return MC_OK;
@@ -50,7 +50,7 @@ static void do_call(pTHX_ void *argument)
 }
 
 /* Calls cv in scalar context; *out is an owned copy of what it returned. */
-int mc_call_sub(pTHX_ CV *cv, SV **args, I32 items, SV **out, SV **error)
+int mc_call_sub(pMC_ CV *cv, SV **args, I32 items, SV **out, SV **error)
 {
     mc_sub_call a = { cv, args, items, NULL };
     int status = mc_guard(aTHX_ do_call, &a, error);
@@ -73,7 +73,7 @@ static void do_list(pTHX_ void *argument)
 }
 
 /* Calls cv in list context; what it returned, not copies of it, is appended to out. */
-int mc_call_list(pTHX_ CV *cv, SV **args, I32 items, AV *out, SV **error)
+int mc_call_list(pMC_ CV *cv, SV **args, I32 items, AV *out, SV **error)
 {
     mc_sub_call a = { cv, args, items, (SV *)out };
     return mc_guard(aTHX_ do_list, &a, error);
@@ -109,7 +109,7 @@ static void do_eval(pTHX_ void *argument)
 }
 
 /* What callback makes of a source. $@, where that was left, goes into *failure. */
-int mc_eval(pTHX_ SV *source, CV *callback, SV **out, SV **failure, SV **error)
+int mc_eval(pMC_ SV *source, CV *callback, SV **out, SV **failure, SV **error)
 {
     mc_eval_call a = { source, callback, NULL, NULL };
     int status = mc_guard(aTHX_ do_eval, &a, error);
@@ -124,7 +124,7 @@ static void do_require(pTHX_ void *argument)
 }
 
 /* Loads the module of that name. */
-int mc_require(pTHX_ SV *name, SV **error)
+int mc_require(pMC_ SV *name, SV **error)
 {
     return mc_guard(aTHX_ do_require, name, error);
 }
@@ -134,7 +134,7 @@ static void do_warn(pTHX_ void *argument)
     warn_sv((SV *)argument);
 }
 
-int mc_warn(pTHX_ SV *text, SV **error)
+int mc_warn(pMC_ SV *text, SV **error)
 {
     return mc_guard(aTHX_ do_warn, text, error);
 }

@@ -8,7 +8,7 @@ static void do_copy(pTHX_ void *argument)
 }
 
 /* A copy of sv, after its get magic. */
-int mc_copy(pTHX_ SV *sv, SV **copy, SV **error)
+int mc_copy(pMC_ SV *sv, SV **copy, SV **error)
 {
     mc_scalar a = { sv, NULL, 0 };
     int status = mc_guard(aTHX_ do_copy, &a, error);
@@ -25,7 +25,7 @@ static void do_string(pTHX_ void *argument)
 }
 
 /* A new plain string of what sv is in string context. */
-int mc_string(pTHX_ SV *sv, SV **string, SV **error)
+int mc_string(pMC_ SV *sv, SV **string, SV **error)
 {
     mc_scalar a = { sv, NULL, 0 };
     int status = mc_guard(aTHX_ do_string, &a, error);
@@ -39,7 +39,7 @@ static void do_free(pTHX_ void *argument)
 }
 
 /* Gives up sv, which may run a DESTROY. */
-int mc_free(pTHX_ SV *sv, SV **error)
+int mc_free(pMC_ SV *sv, SV **error)
 {
     return mc_guard(aTHX_ do_free, sv, error);
 }
@@ -50,7 +50,7 @@ static void do_weaken(pTHX_ void *argument)
 }
 
 /* Makes the reference weak, which may be the end of its target. */
-int mc_weaken(pTHX_ SV *reference, SV **error)
+int mc_weaken(pMC_ SV *reference, SV **error)
 {
     return mc_guard(aTHX_ do_weaken, reference, error);
 }
@@ -80,7 +80,7 @@ static void do_sever(pTHX_ void *argument)
 }
 
 /* Empties a container or a reference. */
-int mc_sever(pTHX_ SV *sv, SV **error)
+int mc_sever(pMC_ SV *sv, SV **error)
 {
     return mc_guard(aTHX_ do_sever, sv, error);
 }
@@ -92,7 +92,7 @@ static void do_overloaded(pTHX_ void *argument)
 }
 
 /* Whether the class overloads an operator. */
-int mc_overloaded(pTHX_ HV *stash, int *overloaded, SV **error)
+int mc_overloaded(pMC_ HV *stash, int *overloaded, SV **error)
 {
     mc_scalar a = { (SV *)stash, NULL, 0 };
     int status;
@@ -113,7 +113,7 @@ static void do_matches(pTHX_ void *argument)
 }
 
 /* Whether the regular expression sv (qr//) matches the string. */
-int mc_matches(pTHX_ SV *sv, SV *string, int *matches, SV **error)
+int mc_matches(pMC_ SV *sv, SV *string, int *matches, SV **error)
 {
     mc_scalar a = { sv, string, 0 };
     int status = mc_guard(aTHX_ do_matches, &a, error);
@@ -136,7 +136,7 @@ static void do_hash(pTHX_ void *argument)
 }
 
 /* hv_common on a hash or with a key that may run Perl code or refuse (tied, restricted, overloaded). */
-int mc_hash(pTHX_ HV *hv, SV *key, int action, SV *value, void **out, SV **error)
+int mc_hash(pMC_ HV *hv, SV *key, int action, SV *value, void **out, SV **error)
 {
     mc_hash_call a = { hv, key, value, action, NULL };
     int status = mc_guard(aTHX_ do_hash, &a, error);
@@ -151,7 +151,7 @@ static void do_derives(pTHX_ void *argument)
 }
 
 /* Whether sv is an object of the class, or of one derived from it. */
-int mc_derives(pTHX_ SV *sv, SV *class, int *derives, SV **error)
+int mc_derives(pMC_ SV *sv, SV *class, int *derives, SV **error)
 {
     mc_scalar a = { sv, class, 0 };
     int status = mc_guard(aTHX_ do_derives, &a, error);
@@ -168,7 +168,7 @@ static void do_push(pTHX_ void *argument)
 }
 
 /* Appends to an array that is not only ours, which takes element over. */
-int mc_push(pTHX_ SV *array, SV *element, SV **error)
+int mc_push(pMC_ SV *array, SV *element, SV **error)
 {
     mc_scalar a = { array, element, 0 };
     return mc_guard(aTHX_ do_push, &a, error);
@@ -182,7 +182,7 @@ static void do_point(pTHX_ void *argument)
 }
 
 /* Makes a scalar that is not only ours refer to target, which it takes over. */
-int mc_point(pTHX_ SV *scalar, SV *target, SV **error)
+int mc_point(pMC_ SV *scalar, SV *target, SV **error)
 {
     mc_scalar a = { scalar, target, 0 };
     return mc_guard(aTHX_ do_point, &a, error);
@@ -208,7 +208,7 @@ static void do_tie(pTHX_ void *argument)
 }
 
 /* Ties a variable to an object, or makes it the element of something tied. None of the values is taken over. */
-int mc_tie(pTHX_ SV *variable, SV *object, int how, SV *key, I32 index, SV **error)
+int mc_tie(pMC_ SV *variable, SV *object, int how, SV *key, I32 index, SV **error)
 {
     mc_tie_call a = { variable, object, key, index, how };
     return mc_guard(aTHX_ do_tie, &a, error);

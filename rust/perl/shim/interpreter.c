@@ -60,13 +60,13 @@ int mc_guard(pTHX_ mc_operation operation, void *argument, SV **error)
 
 extern void mc_state_free(void *state);
 
-void *mc_state(pTHX)
+void *mc_state(pMC)
 {
     dMY_CXT;
     return MY_CXT.state;
 }
 
-void mc_state_set(pTHX_ void *state)
+void mc_state_set(pMC_ void *state)
 {
     dMY_CXT;
     MY_CXT.state = state;
@@ -93,10 +93,10 @@ XS_INTERNAL(mc_clone)
     XSRETURN_EMPTY;
 }
 
-extern void mc_define_all(pTHX);
+extern void mc_define_all(pMC);
 
 /* Called by boot_Apache__Session__Memorycached, which Rust exports. */
-void mc_boot(pTHX_ CV *cv)
+void mc_boot(pMC_ CV *cv)
 {
     dXSARGS;
     MY_CXT_INIT;
@@ -105,7 +105,7 @@ void mc_boot(pTHX_ CV *cv)
     MY_CXT.state = NULL;
     MY_CXT.guarded = newXS("Apache::Session::Memorycached::_guarded", mc_guarded, __FILE__);
     newXS("Apache::Session::Memorycached::CLONE", mc_clone, __FILE__);
-    mc_define_all(aTHX);
+    mc_define_all(aMC);
     call_atexit(at_exit, NULL);
     XSRETURN_YES;
 }

@@ -2,7 +2,7 @@
 #include "shim.h"
 
 /* Makes a new value an object. */
-void mc_bless(pTHX_ SV *sv, HV *stash)
+void mc_bless(pMC_ SV *sv, HV *stash)
 {
     SvUPGRADE(sv, SVt_PVMG);
     if (SvOBJECT(sv))
@@ -12,7 +12,7 @@ void mc_bless(pTHX_ SV *sv, HV *stash)
 }
 
 /* A hash knows how many of its keys are only allowed, not there. */
-void mc_add_placeholders(pTHX_ HV *hash, int more)
+void mc_add_placeholders(pMC_ HV *hash, int more)
 {
     HvPLACEHOLDERS_set(hash, HvPLACEHOLDERS_get(hash) + more);
 }
@@ -28,7 +28,7 @@ SV *mc_glob_scalar(GV *glob)
 }
 
 /* Whether objects of the class can only be made by its own constructor (perl 5.38's class). */
-int mc_is_class(pTHX_ HV *stash)
+int mc_is_class(pMC_ HV *stash)
 {
 #ifdef HvSTASH_IS_CLASS
     return HvSTASH_IS_CLASS(stash) ? 1 : 0;
@@ -38,7 +38,7 @@ int mc_is_class(pTHX_ HV *stash)
 #endif
 }
 
-const char *mc_stash_name(pTHX_ HV *stash, STRLEN *len)
+const char *mc_stash_name(pMC_ HV *stash, STRLEN *len)
 {
     const char *name = HvNAME_get(stash);
     *len = name ? (STRLEN)HvNAMELEN_get(stash) : 0;
@@ -89,27 +89,27 @@ int mc_is_bool(SV *sv)
 #endif
 }
 
-SV *mc_undef(pTHX)
+SV *mc_undef(pMC)
 {
     return &PL_sv_undef;
 }
 
-SV *mc_yes(pTHX)
+SV *mc_yes(pMC)
 {
     return &PL_sv_yes;
 }
 
-SV *mc_no(pTHX)
+SV *mc_no(pMC)
 {
     return &PL_sv_no;
 }
 
-SV *mc_placeholder(pTHX)
+SV *mc_placeholder(pMC)
 {
     return &PL_sv_placeholder;
 }
 
-int mc_is_regexp(pTHX_ SV *sv)
+int mc_is_regexp(pMC_ SV *sv)
 {
     return SvRXOK(sv) ? 1 : 0;
 }

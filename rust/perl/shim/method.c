@@ -18,7 +18,7 @@ XS_INTERNAL(mc_method)
     /* Copied, for a callback may move the stack. */
     for (i = 0; i < items; i++)
         args[i] = ST(i);
-    DPTR2FPTR(mc_body, XSANY.any_dptr)(aTHX_ args, items, &outcome);
+    DPTR2FPTR(mc_body, XSANY.any_dptr)(aMC_ args, items, &outcome);
 
     if (outcome.warnings) {
         SSize_t n;
@@ -67,7 +67,7 @@ XS_INTERNAL(mc_method)
     XSRETURN(1);
 }
 
-int mc_context(pTHX)
+int mc_context(pMC)
 {
     switch (GIMME_V) {
     case G_VOID:
@@ -79,7 +79,7 @@ int mc_context(pTHX)
     }
 }
 
-void mc_define(pTHX_ const char *name, mc_body body)
+void mc_define(pMC_ const char *name, mc_body body)
 {
     CV *cv = newXS(name, mc_method, __FILE__);
     CvXSUBANY(cv).any_dptr = FPTR2DPTR(void (*)(void *), body);

@@ -4,7 +4,7 @@
 extern void mc_native_free(int kind, void *native);
 extern void *mc_native_clone(int kind, void *native);
 
-extern SV *mc_lazy_get(pTHX_ SV *slot);
+extern SV *mc_lazy_get(pMC_ SV *slot);
 
 #define MC_KINDS 3
 #define MC_LAZY 2
@@ -34,7 +34,7 @@ static int native_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param)
 /* Somebody reads a slot that is only partly filled: it is filled now, and is a slot like any other from then on. */
 static int lazy_get(pTHX_ SV *sv, MAGIC *mg)
 {
-    SV *error = mc_lazy_get(aTHX_ sv);
+    SV *error = mc_lazy_get(aMC_ sv);
     PERL_UNUSED_ARG(mg);
     if (error)
         croak_sv(sv_2mortal(error));
@@ -63,7 +63,7 @@ int mc_is_watch(MAGIC *mg)
     return mg->mg_type == PERL_MAGIC_uvar && ((struct ufuncs *)mg->mg_ptr)->uf_val == lazy_key;
 }
 
-void mc_lazy_watch(pTHX_ HV *object)
+void mc_lazy_watch(pMC_ HV *object)
 {
     struct ufuncs functions = { lazy_key, NULL, 0 };
     if (!SvMAGIC((SV *)object) || !mg_find((SV *)object, PERL_MAGIC_uvar))
@@ -91,7 +91,7 @@ static MGVTBL native_vtbl[MC_KINDS] = {
     { lazy_get, lazy_set, NULL, NULL, native_free, NULL, NATIVE_DUP, NULL },
 };
 
-void mc_native_attach(pTHX_ SV *sv, int kind, void *native)
+void mc_native_attach(pMC_ SV *sv, int kind, void *native)
 {
     MAGIC *mg = sv_magicext(sv, NULL, PERL_MAGIC_ext, &native_vtbl[kind], NULL, 0);
     mg->mg_ptr = (char *)native;
@@ -108,7 +108,7 @@ void *mc_native_of(SV *sv, int kind)
 }
 
 /* Takes the value of that kind away from an object. */
-void mc_native_detach(pTHX_ SV *sv, int kind)
+void mc_native_detach(pMC_ SV *sv, int kind)
 {
     sv_unmagicext(sv, PERL_MAGIC_ext, &native_vtbl[kind]);
 }

@@ -1,7 +1,7 @@
 /* New values: what perl's own constructors do, where newSV_type is inlined for a known type. */
 #include "shim.h"
 
-SV *mc_new_string(pTHX_ const char *bytes, STRLEN len, U32 flags)
+SV *mc_new_string(pMC_ const char *bytes, STRLEN len, U32 flags)
 {
     SV *sv = newSV_type(SVt_PV);
     /* A NUL, and the byte in which perl counts the sharers of a buffer. */
@@ -16,7 +16,7 @@ SV *mc_new_string(pTHX_ const char *bytes, STRLEN len, U32 flags)
     return sv;
 }
 
-SV *mc_new_integer(pTHX_ IV value)
+SV *mc_new_integer(pMC_ IV value)
 {
     SV *sv = newSV_type(SVt_IV);
     SvIV_set(sv, value);
@@ -25,16 +25,22 @@ SV *mc_new_integer(pTHX_ IV value)
 }
 
 /* An undefined scalar that can become a reference in place. */
-SV *mc_new_reference(pTHX)
+SV *mc_new_reference(pMC)
 {
     return newSV_type(SVt_IV);
+}
+
+/* A reference that takes over target. */
+SV *mc_new_reference_to(pMC_ SV *target)
+{
+    return newRV_noinc(target);
 }
 
 /* Records rather than tables: beyond this, perl's own choices fit. */
 #define MC_MANY_KEYS 1000
 
 /* An empty array with room for that many elements. */
-SV *mc_new_array(pTHX_ STRLEN elements)
+SV *mc_new_array(pMC_ STRLEN elements)
 {
     SV *sv = newSV_type(SVt_PVAV);
     if (elements) {
@@ -52,7 +58,7 @@ SV *mc_new_array(pTHX_ STRLEN elements)
    clears, and glibc's calloc never takes the array that the last session gave back, and tidies all free memory instead;
    and from perl 5.36 on it gives a hash of more than 42 keys copies of them, where sessions have the same keys again
    and again. */
-SV *mc_new_hash(pTHX_ STRLEN keys)
+SV *mc_new_hash(pMC_ STRLEN keys)
 {
     SV *sv = newSV_type(SVt_PVHV);
     HV *hv = (HV *)sv;

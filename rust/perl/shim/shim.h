@@ -8,6 +8,10 @@
 #include "perl.h"
 #include "XSUB.h"
 
+#ifndef G_LIST /* perl 5.34 and older */
+#define G_LIST G_ARRAY
+#endif
+
 /* How a native method ends. Whatever leaves by a longjmp leaves from C, after Rust has returned. */
 enum mc_end {
     MC_VALUE,  /* return `value`, borrowed or mortal; NULL returns the empty list */
@@ -23,7 +27,21 @@ typedef struct {
     AV *warnings; /* owned, or NULL: warned in order before the method ends */
 } mc_outcome;
 
-typedef void (*mc_body)(pTHX_ SV **args, I32 items, mc_outcome *outcome);
+/* Rust passes the interpreter in each call and is given it in each, by a perl, too, whose own functions don't take it since
+   there can be no other. */
+#ifdef MULTIPLICITY
+#define pMC pTHX
+#define pMC_ pTHX_
+#define aMC aTHX
+#define aMC_ aTHX_
+#else
+#define pMC PerlInterpreter *mc_interpreter
+#define pMC_ pMC,
+#define aMC ((PerlInterpreter *)NULL)
+#define aMC_ aMC,
+#endif
+
+typedef void (*mc_body)(pMC_ SV **args, I32 items, mc_outcome *outcome);
 
 /* How a guarded call ended. */
 enum mc_status {

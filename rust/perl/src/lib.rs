@@ -36,9 +36,22 @@ use self::perl::{call, shim};
 /// Called by perl, as XSLoader does.
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "the name is XSLoader's")]
+#[cfg(perl_multiplicity)]
 pub unsafe extern "C" fn boot_Apache__Session__Memorycached(perl: *mut PerlInterpreter, cv: *mut CV) {
     // SAFETY: passed on as it came.
     unsafe { shim::mc_boot(perl, cv) }
+}
+
+/// What Perl's XSLoader calls, in a perl that can have one interpreter only, and so doesn't tell which.
+///
+/// # Safety
+/// Called by perl, as XSLoader does.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "the name is XSLoader's")]
+#[cfg(not(perl_multiplicity))]
+pub unsafe extern "C" fn boot_Apache__Session__Memorycached(cv: *mut CV) {
+    // SAFETY: the shim looks at no interpreter where there is only one.
+    unsafe { shim::mc_boot(std::ptr::null_mut(), cv) }
 }
 
 /// Defines each native method under its Perl name.

@@ -121,7 +121,7 @@ impl Perl {
     pub(crate) fn reference_to(self, target: Owned) -> Owned {
         let raw = target.into_raw();
         // SAFETY: the count of `raw` passes to the reference.
-        self.own(unsafe { thx::Perl_newRV_noinc(self.0, raw) })
+        self.own(unsafe { shim::mc_new_reference_to(self.0, raw) })
     }
 
     /// A new empty hash with room for that many keys.
@@ -334,8 +334,18 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: the count is ours.
-        unsafe { sys::Perl_SvREFCNT_dec(self.perl.raw(), self.raw) }
+        unsafe { thx::Perl_SvREFCNT_dec(self.perl.raw(), self.raw) }
     }
+}
+
+/// Counts one owner more. Not each version of perl has this as a function.
+///
+/// # Safety
+/// `sv` is alive, and somebody gives up what is counted here.
+pub(crate) unsafe fn retain(sv: *mut SV) -> *mut SV {
+    // SAFETY: alive.
+    unsafe { (*sv).sv_refcnt += 1 };
+    sv
 }
 
 /// Whether a name has to be given to perl as UTF-8.

@@ -462,7 +462,7 @@ impl<O: Output> Walk<O> {
             let mut len = 0;
             let start = thx::Perl_sv_2pv_flags(self.perl.raw(), copy, &mut len, 0);
             self.writer.bytes(std::slice::from_raw_parts(start.cast::<u8>(), len));
-            sys::Perl_SvREFCNT_dec(self.perl.raw(), copy);
+            thx::Perl_SvREFCNT_dec(self.perl.raw(), copy);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::perl::hash::Hash;
 use crate::perl::scalar::Scalar;
 use crate::perl::shim;
-use crate::perl::{Owned, Perl};
+use crate::perl::{Owned, Perl, retain};
 use crate::state::{self, Doing};
 
 /// What a thawing may do.
@@ -189,7 +189,7 @@ impl Builder<'_> {
     /// Makes sure that a value outlives the reading.
     fn hold(&mut self, value: *mut SV) {
         // SAFETY: alive, so one count more is right.
-        self.held.push(unsafe { sys::Perl_SvREFCNT_inc(value) });
+        self.held.push(unsafe { retain(value) });
     }
 
     fn release(&mut self) -> Result<()> {
@@ -439,7 +439,7 @@ impl Build for Builder<'_> {
 
     fn share(&mut self, node: *mut SV) -> Built<*mut SV> {
         // SAFETY: alive: `held` has what no container holds any more.
-        Ok(unsafe { sys::Perl_SvREFCNT_inc(node) })
+        Ok(unsafe { retain(node) })
     }
 
     fn empty(&mut self, shape: Shape) -> Built<*mut SV> {

@@ -195,6 +195,6 @@ impl Hash {
     /// How many keys it shows: all but the placeholders of a restricted one. It is not tied.
     pub(crate) fn visible(self, perl: Perl) -> usize {
         // SAFETY: a live hash.
-        self.len() - unsafe { sys::HvPLACEHOLDERS_get(perl.raw(), self.0.cast()) } as usize
+        self.len() - unsafe { thx::HvPLACEHOLDERS_get(perl.raw(), self.0.cast()) } as usize
     }
 }

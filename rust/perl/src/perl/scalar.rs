@@ -11,7 +11,7 @@ use crate::perl::array::Array;
 use crate::perl::entry::Entry;
 use crate::perl::hash::Hash;
 use crate::perl::shim;
-use crate::perl::{Owned, Perl};
+use crate::perl::{Owned, Perl, retain};
 
 /// As an assignment copies: a temporary stays whole, and long strings share their buffer.
 const COPY: i32 = (sys::SV_NOSTEAL | sys::SV_COW_SHARED_HASH_KEYS | sys::SV_COW_OTHER_PVS) as i32;
@@ -249,7 +249,7 @@ impl Scalar {
     /// One more owner.
     pub(crate) fn own(self, perl: Perl) -> Owned {
         // SAFETY: alive, so one count more is right.
-        unsafe { Owned::from_raw(perl, sys::Perl_SvREFCNT_inc(self.raw())) }
+        unsafe { Owned::from_raw(perl, retain(self.raw())) }
     }
 
     /// A key for a hash: as it is, or a plain copy when reading it may run code.

@@ -1,12 +1,12 @@
 //! What the walk does so that code of the application can't pull anything away from under it.
 
-use libperl_sys::{self as sys, SV, thx};
+use libperl_sys::{SV, thx};
 use storable::Output;
 
 use super::{Frame, Walk};
 use crate::error::Result;
-use crate::perl::Owned;
 use crate::perl::shim;
+use crate::perl::{Owned, retain};
 
 impl<O: Output> Walk<O> {
     /// Before code of the application runs: the open containers live on, and what is left of the open hashes is taken out of
@@ -18,7 +18,7 @@ impl<O: Output> Walk<O> {
         let mut held = std::mem::take(&mut self.held);
         let mut hold = |value: *mut SV| {
             // SAFETY: alive: in a container that is, or a container that was reached.
-            held.push(unsafe { sys::Perl_SvREFCNT_inc(value) });
+            held.push(unsafe { retain(value) });
         };
         // What lies under a frame that is secure is secure.
         for frame in self.frames.iter_mut().rev() {
@@ -42,7 +42,7 @@ impl<O: Output> Walk<O> {
     /// Makes sure that a value outlives the walk.
     pub(super) fn hold(&mut self, value: *mut SV) {
         // SAFETY: alive, so one count more is right.
-        self.held.push(unsafe { sys::Perl_SvREFCNT_inc(value) });
+        self.held.push(unsafe { retain(value) });
     }
 
     /// Gives up what was held.

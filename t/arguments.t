@@ -11,6 +11,8 @@ use Test::More;
 
 use File::Temp ();
 use Hash::Util ();
+use Fixture::Memcached;
+use Fixture::Needs 'memcached';
 use Fixture::Session;
 
 my $dir  = File::Temp->newdir;
@@ -179,6 +181,23 @@ subtest 'arguments in a tied hash, as a configuration may be' => sub {
     $arguments{classes} = [];
     ok !eval { contents( \%arguments, $id ) }, 'classes';
     like $@, qr/class Some::Class is not allowed/, 'are looked at';
+
+    require Tie::Array;
+    tie my @servers, 'Tie::StdArray';
+    tie my @pair,    'Tie::StdArray';
+    tie my %server,  'Tie::StdHash';
+    tie my @classes, 'Tie::StdArray';
+    my ( $one, $two ) = map { Fixture::Memcached->start } 1 .. 2;
+    @pair    = ( $one->address, 3 );
+    %server  = ( address => $two->address, weight => 2 );
+    @servers = ( \@pair, \%server );
+    @classes = ('Some::Other');
+    $id      = create( { servers => \@servers, classes => \@classes }, object => bless {}, 'Some::Class' );
+    my $plain = { servers => [ [ $one->address, 3 ], [ $two->address, 2 ] ] };
+    ok contents( $plain, $id )->{object},                                      'tied lists of servers';
+    ok !eval { contents( { %$plain, classes => \@classes }, $id )->{object} }, 'and of classes';
+    push @classes, 'Some::Class';
+    ok contents( { %$plain, classes => \@classes }, $id )->{object}, 'are looked at';
 
     tie my %dying, 'Hash::Dying';
     ok !eval { create( \%dying ); 1 }, 'one that dies';

@@ -137,6 +137,20 @@ on_each_backend {
           'half a pair';
     };
 
+    subtest 'keys of characters' => sub {
+        for my $key (
+            "\x{41a}\x{43b}\x{44e}\x{447}", "caf\xe9",
+            do { utf8::upgrade( my $upgraded = "na\xefve" ); $upgraded }
+          )
+        {
+            $memd->set( $key => 'value' );
+            is $memd->get($key), 'value', 'is read';
+            is_deeply $memd->get_multi($key), { $key => 'value' },               'comes back as it was given';
+            is_deeply [ keys %{ $memd->gets_multi($key) } ],                     [$key], 'with a version, too';
+            is_deeply scalar $memd->touch_multi( [ $key, 100 ] ), { $key => 1 }, 'and with a result';
+        }
+    };
+
     subtest 'what is not a value' => sub {
         my @warnings = warnings_of { $memd->set( undefined => undef ) };
         like $warnings[0], qr/^value for memkey:undefined is not defined at \Q$0\E line/, 'undef warns';

@@ -243,7 +243,7 @@ fn with_image_bytes<T>(perl: Perl, image: Scalar, work: impl FnOnce(&[u8]) -> Re
     if image.is_wide(perl)? {
         return Err(Error::text("Frozen string corrupt - contains characters outside 0-255"));
     }
-    image.with_bytes(perl, work)?
+    image.with_bytes(perl, |bytes, _| work(bytes))?
 }
 
 /// A reference to what was frozen, by any version of Storable.

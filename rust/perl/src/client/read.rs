@@ -130,7 +130,7 @@ fn many(call: &mut Call<'_>, from: usize, touch: Option<i64>, shape: Shape) -> R
             let Some(value) = value else { continue };
             let version = value.version;
             if let Some(value) = readable(call, &this, key.bytes(), value, &classes)? {
-                let name = perl.bytes(key.bytes());
+                let name = key.name(perl);
                 entries.store(perl, &name.scalar().key(perl)?, shape(perl, version, value))?;
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn write_string(perl: Perl, value: Scalar, utf8: bool, mut buffer: Ve
         buffer.extend_from_slice(&bytes);
         return Ok((buffer, if is_utf8 { UTF8 } else { 0 }));
     }
-    value.with_bytes(perl, |bytes| buffer.extend_from_slice(bytes))?;
+    value.with_bytes(perl, |bytes, _| buffer.extend_from_slice(bytes))?;
     Ok((buffer, 0))
 }
 

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use crate::error::{Error, Result};
-use crate::perl::argument::untied;
+use crate::perl::argument::{untied, untied_array};
 use crate::perl::array::Array;
 use crate::perl::hash::Hash;
 use crate::perl::scalar::Scalar;
@@ -26,7 +26,7 @@ impl Classes {
             return Ok(Classes::Any);
         }
         let refuse = || Error::text("argument classes: takes a reference to an array of class names and qr//");
-        let list = value.array().ok_or_else(refuse)?;
+        let list = untied_array(perl, value)?.ok_or_else(refuse)?;
         for entry in list.iter() {
             let entry = entry.filter(|entry| entry.is_defined()).ok_or_else(refuse)?;
             if entry.is_reference() && !is_regexp(perl, entry) {

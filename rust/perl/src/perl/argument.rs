@@ -5,6 +5,7 @@ use std::time::Duration;
 use session::Target;
 
 use crate::error::{Error, Result};
+use crate::perl::array::Array;
 use crate::perl::hash::Hash;
 use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
@@ -14,10 +15,22 @@ pub(crate) fn untied(perl: Perl, args: Hash) -> Result<Option<Owned>> {
     if !args.is_tied() {
         return Ok(None);
     }
+    copy(perl, args.scalar()).map(Some)
+}
+
+/// The array behind a reference; where that is tied, a plain copy of it, which lives as long as the method runs.
+pub(crate) fn untied_array(perl: Perl, reference: Scalar) -> Result<Option<Array>> {
+    match reference.array() {
+        Some(list) if list.is_tied() => Ok(copy(perl, list.scalar())?.mortal().array()),
+        list => Ok(list),
+    }
+}
+
+fn copy(perl: Perl, tied: Scalar) -> Result<Owned> {
     let copy = perl
         .sub(c"Apache::Session::Memorycached::Native::_copy")
         .ok_or_else(|| Error::text("Apache::Session::Memorycached::Native is not loaded"))?;
-    perl.call(copy, &[perl.reference(args.scalar()).scalar()]).map(Some)
+    perl.call(copy, &[perl.reference(tied).scalar()])
 }
 
 /// The names and values in a hash that is not tied. They stay alive for as long as the method runs: a value may be an object
@@ -156,19 +169,26 @@ impl Argument<'_> {
         if !self.value.is_defined() {
             return Ok(None);
         }
-        let Some(list) = self.value.array() else {
+        let Some(list) = untied_array(self.perl, self.value)? else {
             return Err(self.refuse(TAKES));
         };
+        // An address may be an object that overloads its text, by a sub that changes any of this.
+        let kept = |value: Scalar| value.own(self.perl).mortal();
+        kept(list.scalar());
         let mut servers = Vec::with_capacity(list.len());
         for entry in list.iter() {
-            let entry = entry.ok_or_else(|| self.refuse(TAKES))?;
-            let (address, weight) = if let Some(pair) = entry.array() {
+            let entry = kept(entry.ok_or_else(|| self.refuse(TAKES))?);
+            let (address, weight) = if let Some(pair) = untied_array(self.perl, entry)? {
+                kept(pair.scalar());
                 (pair.get(0), pair.get(1))
             } else if let Some(hash) = entry.hash() {
+                let copy = untied(self.perl, hash)?.map(|copy| copy.mortal());
+                let hash = copy.and_then(Scalar::hash).unwrap_or(hash);
                 (hash.get(self.perl, "address"), hash.get(self.perl, "weight"))
             } else {
                 (Some(entry), None)
             };
+            let (address, weight) = (address.map(kept), weight.map(kept));
             let address = address.ok_or_else(|| self.refuse(TAKES))?.to_text(self.perl)?;
             let weight = match weight.filter(|weight| weight.is_defined()) {
                 None => 1,

@@ -152,14 +152,20 @@ impl Scalar {
 
     /// The string as bytes: characters up to 255 are their bytes, others make it UTF-8.
     pub(crate) fn to_bytes(self, perl: Perl) -> Result<Vec<u8>> {
+        self.to_bytes_or_utf8(perl).map(|(bytes, _)| bytes)
+    }
+
+    /// The same, and whether it made them UTF-8.
+    fn to_bytes_or_utf8(self, perl: Perl) -> Result<(Vec<u8>, bool)> {
         let (bytes, utf8) = self.string(perl)?;
         if !utf8 {
-            return Ok(bytes.into_owned());
+            return Ok((bytes.into_owned(), false));
         }
         let latin1 = std::str::from_utf8(&bytes)
             .ok()
             .and_then(|text| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>());
-        Ok(latin1.unwrap_or_else(|| bytes.into_owned()))
+        let wide = latin1.is_none();
+        Ok((latin1.unwrap_or_else(|| bytes.into_owned()), wide))
     }
 
     /// Whether it is a string with characters that bytes can't hold.
@@ -179,8 +185,8 @@ impl Scalar {
         self.flags() & sys::SVf_POK != 0 && unsafe { (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur } >= LONG
     }
 
-    /// Uses the string as bytes, in place when that can be done. Nothing that `work` does may change the scalar.
-    pub(crate) fn with_bytes<T>(self, perl: Perl, work: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    /// Uses the string as bytes, in place when that can be done, and whether they are UTF-8 for what bytes can't hold. Nothing that `work` does may change the scalar.
+    pub(crate) fn with_bytes<T>(self, perl: Perl, work: impl FnOnce(&[u8], bool) -> T) -> Result<T> {
         if !self.is_active() && self.flags() & (sys::SVf_POK | sys::SVf_UTF8) == sys::SVf_POK {
             // SAFETY: POK promises a buffer of that length.
             let bytes = unsafe {
@@ -189,9 +195,10 @@ impl Scalar {
                     (*(*self.raw()).sv_any.cast::<sys::XPV>()).xpv_cur,
                 )
             };
-            return Ok(work(bytes));
+            return Ok(work(bytes, false));
         }
-        Ok(work(&self.to_bytes(perl)?))
+        let (bytes, utf8) = self.to_bytes_or_utf8(perl)?;
+        Ok(work(&bytes, utf8))
     }
 
     /// Perl's idea of truth.

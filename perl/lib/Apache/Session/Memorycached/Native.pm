@@ -15,8 +15,10 @@ use warnings;
 
 our $VERSION = '3.000';
 
-sub _copy { return { %{ $_[0] } } }
+# Of a tied hash or array.
+sub _copy { return reftype( $_[0] ) eq 'ARRAY' ? [ @{ $_[0] } ] : { %{ $_[0] } } }
 
+use Scalar::Util qw(reftype);
 use XSLoader ();
 XSLoader::load( 'Apache::Session::Memorycached', $VERSION );
 

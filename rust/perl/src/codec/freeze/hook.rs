@@ -154,7 +154,8 @@ impl<O: Output> Walk<O> {
         let name = self.perl.class_name(self.classes[taken.class].stash)?;
         let Taken { frame, class, frozen, numbers, behind, depth, .. } = taken;
         let writer = &mut self.writer;
-        let number = frozen.scalar().with_bytes(self.perl, |bytes| writer.hook_end(frame, name, bytes, &numbers))??;
+        let number =
+            frozen.scalar().with_bytes(self.perl, |bytes, _| writer.hook_end(frame, name, bytes, &numbers))??;
         self.classes[class].number = Some(number);
         Ok(behind.map(|behind| (behind, depth + 1)))
     }

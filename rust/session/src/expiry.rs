@@ -58,7 +58,7 @@ impl Expiry {
 
     /// What is left of an item's time: at least a second, as it is still there.
     pub(crate) fn left(seconds: u64) -> Expiry {
-        Expiry(seconds.max(1))
+        Expiry(seconds.clamp(1, LONGEST))
     }
 
     /// How many seconds; `None` for never.
@@ -111,6 +111,13 @@ pub(crate) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_is_a_time_to_come() {
+        for (seconds, left) in [(0, 1), (1, 1), (60, 60), (u64::MAX, LONGEST)] {
+            assert_eq!(Expiry::left(seconds), Expiry(left), "{seconds}");
+        }
+    }
 
     #[test]
     fn more_than_thirty_days_is_a_point_in_time() {

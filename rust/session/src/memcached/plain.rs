@@ -119,7 +119,7 @@ struct Marks {
 }
 
 impl Marks {
-    /// Each mark is a blank, a letter and a number; `None` where one is not, or comes twice.
+    /// Each mark is a blank, a letter and a number that fits; `None` where one is not, or comes twice.
     fn read(mut rest: &[u8]) -> Option<Marks> {
         let mut marks = Marks { flags: None, version: None, token: None, expiry: Expiry::NEVER };
         let mut has_expiry = false;
@@ -133,7 +133,8 @@ impl Marks {
                 b't' => {
                     // -1 is for ever.
                     if text != b"-1" {
-                        marks.expiry = Expiry::left(decimal(text)?);
+                        let seconds = decimal(text).filter(|&seconds| i64::try_from(seconds).is_ok());
+                        marks.expiry = Expiry::left(seconds?);
                     }
                     if std::mem::replace(&mut has_expiry, true) {
                         return None;
@@ -148,7 +149,8 @@ impl Marks {
             }
             rest = behind;
         }
-        rest.is_empty().then_some(marks)
+        let has_flags = marks.flags.is_none_or(|flags| u32::try_from(flags).is_ok());
+        (rest.is_empty() && has_flags).then_some(marks)
     }
 }
 
@@ -165,6 +167,8 @@ fn decimal(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::backend::ItemKey;
     use crate::memcached::wire;
@@ -245,6 +249,8 @@ mod tests {
             "VA 4 f1 c7 t0 O5",
             "VA 4 f4294967296 c7 O5",
             "VA 4 f1 c7 t-2 O5",
+            "VA 4 f1 c7 t9223372036854775808 O5",
+            "HD f4294967296 c8 O5",
             "VA 4 c7 O5",
             "VA 4 f1 O5",
             "VA 4 O5",
@@ -286,5 +292,42 @@ mod tests {
             }
         }
         assert!(plain >= 9 && left >= 60, "{plain} {left}");
+    }
+
+    /// Lines of what answers are made of, in any order.
+    fn line() -> impl Strategy<Value = String> {
+        let code = prop::sample::select(vec!["HD", "VA 4", "VA", "EN", "NS", "EX", "NF", "MN", "va 4", ""]);
+        let gap = prop::sample::select(vec![" ", " ", " ", " ", " ", "", "  ", "\t"]);
+        let letter = prop::sample::select(vec!["f", "c", "O", "t", "k", "s", "W", "X", "Z", ""]);
+        let number = prop_oneof![
+            Just("5".to_owned()),
+            prop::sample::select(vec!["", "0", "-1", "-2", "05", "+5", "1_0", "4294967295", "4294967296"])
+                .prop_map(str::to_owned),
+            prop::sample::select(vec![i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX]).prop_map(|n| n.to_string()),
+            Just("18446744073709551616".to_owned()),
+            any::<u8>().prop_map(|n| n.to_string()),
+        ];
+        let mark = (gap, letter, number).prop_map(|(gap, letter, number)| format!("{gap}{letter}{number}"));
+        (code, prop::collection::vec(mark, 0..5)).prop_map(|(code, marks)| code.to_owned() + &marks.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+        #[test]
+        fn no_answer_is_read_in_another_way(line in line()) {
+            let key = ItemKey::of(b"k");
+            let store = Op::Store { key, value: b"", flags: 0, expiry: Expiry::NEVER, when: When::Always };
+            let get = |body| Op::Get { key, body, touch: None };
+            let delete = Op::Delete { key, version: Version::of(7) };
+            for op in [store, get(true), get(false), delete, Op::Remove { key }] {
+                // What leads to no value is refused before it comes here.
+                let Ok(length) = wire::value_length(line.as_bytes()) else { continue };
+                let value = || length.map(|_| b"body".to_vec());
+                if let Some(reply) = decode(&op, 5, line.as_bytes(), &mut value()) {
+                    let read = wire::decode_any(&op, 5, line.as_bytes(), value());
+                    prop_assert_eq!(reply, read.unwrap_or_else(|fault| panic!("{line}: {fault}")), "{}", line);
+                }
+            }
+        }
     }
 }

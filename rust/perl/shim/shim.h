@@ -1,5 +1,5 @@
 /* What C does for the Rust side of the extension: macros as functions, and calls that may die as a status.
- * Nothing here decides anything. The Rust declarations are in src/shim.rs; the two must agree. */
+ * Nothing here decides anything. The Rust declarations are in src/perl/shim.rs; the two must agree. */
 #ifndef MEMORYCACHED_SHIM_H
 #define MEMORYCACHED_SHIM_H
 

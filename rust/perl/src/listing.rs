@@ -200,7 +200,7 @@ impl Listing {
             OnError::Die => store.scan(&mut wait, each),
             OnError::Warn => store.scan_reachable(&mut wait, each),
         };
-        let scanned = wait.died_or(scanned)?;
+        let scanned = wait.after(scanned)?;
         for error in &scanned.unreachable {
             perl.warn(&format!("{error}; its sessions are not listed"))?;
         }

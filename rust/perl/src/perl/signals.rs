@@ -31,14 +31,6 @@ impl<'a> Signals<'a> {
 
     /// The same for an operation that may have failed in Perl code that it called.
     pub(crate) fn after<T>(self, result: Result<T>) -> Result<T> {
-        match self.died {
-            Some(died) => Err(died),
-            None => result,
-        }
-    }
-
-    /// The same of an operation that can fail with errors of Perl, too.
-    pub(crate) fn died_or<T>(self, result: Result<T>) -> Result<T> {
         self.died.map_or(result, Err)
     }
 }

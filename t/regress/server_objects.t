@@ -38,8 +38,10 @@ for my $n ( 1 .. 50 ) {
     );
     for my $meddler (@meddlers) {
         my ( $name, $meddle ) = @$meddler;
-        for my $list ( [ address($meddle) ], [ [ address($meddle), 2 ] ],
-            [ { address => address($meddle), weight => 1 } ] )
+        for my $list (
+            [ address($meddle) ], [ [ address($meddle), 2 ] ],
+            [ { address => address($meddle), weight => 1 } ]
+          )
         {
             %arguments = ( servers => $list );
             undef $list;

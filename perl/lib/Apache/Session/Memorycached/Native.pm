@@ -19,7 +19,7 @@ our $VERSION = '3.000';
 sub _copy { return reftype( $_[0] ) eq 'ARRAY' ? [ @{ $_[0] } ] : { %{ $_[0] } } }
 
 use Scalar::Util qw(reftype);
-use XSLoader ();
+use XSLoader     ();
 XSLoader::load( 'Apache::Session::Memorycached', $VERSION );
 
 1;

@@ -25,7 +25,7 @@ pub(crate) type SharedStore = Rc<RefCell<Store>>;
 pub(crate) struct State {
     /// A program has a few configurations; comparing them costs less than hashing one.
     stores: RefCell<Vec<SharedStore>>,
-    /// Classes live as long as the interpreter once they have subs.
+    /// These and the globs are [`kept`].
     stashes: [Cell<*mut HV>; 3],
     /// The globs, not the subs: a sub may be redefined.
     globs: [Cell<*mut GV>; Sub::COUNT],
@@ -117,7 +117,7 @@ const MOST_STORES: usize = 16;
 pub(crate) fn stash(perl: Perl, class: Class) -> *mut HV {
     let slot = &state(perl).stashes[class as usize];
     if slot.get().is_null() {
-        slot.set(perl.stash(class.name()));
+        slot.set(kept(perl, perl.stash(class.name())));
     }
     slot.get()
 }
@@ -126,18 +126,17 @@ pub(crate) fn stash(perl: Perl, class: Class) -> *mut HV {
 pub(crate) fn sub(perl: Perl, sub: Sub) -> Option<*mut CV> {
     let slot = &state(perl).globs[sub as usize];
     if slot.get().is_null() {
-        slot.set(kept_glob(perl, sub.name()));
+        slot.set(kept(perl, perl.glob(sub.name())));
     }
     // SAFETY: a glob that we keep.
     let cv = unsafe { shim::mc_glob_sub(slot.get()) };
     (!cv.is_null()).then_some(cv)
 }
 
-/// A glob that stays until the interpreter goes, also where its name is deleted from its class.
-fn kept_glob(perl: Perl, name: &CStr) -> *mut GV {
-    let glob = perl.glob(name);
-    // SAFETY: alive, as it is in its class.
-    unsafe { Scalar::from_raw(glob.cast()) }.own(perl).into_raw().cast()
+/// A class or a glob that stays until the interpreter goes, also where its name is deleted.
+fn kept<T>(perl: Perl, named: *mut T) -> *mut T {
+    // SAFETY: alive, as it was just looked up; to perl it is a scalar.
+    unsafe { Scalar::from_raw(named.cast()) }.own(perl).into_raw().cast()
 }
 
 struct Template {
@@ -166,7 +165,7 @@ pub(crate) fn template(perl: Perl, make: fn(Perl) -> Result<Owned>) -> Result<Ow
 pub(crate) fn variable(perl: Perl, variable: Variable) -> *mut GV {
     let slot = &state(perl).variables[variable as usize];
     if slot.get().is_null() {
-        slot.set(kept_glob(perl, variable.name()));
+        slot.set(kept(perl, perl.glob(variable.name())));
     }
     slot.get()
 }

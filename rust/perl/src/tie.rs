@@ -54,6 +54,7 @@ pub(crate) fn tiehash(call: &mut Call<'_>) -> Result<Return> {
     if let Err(error) = opened {
         // Nobody has seen the object, which is still there: its DESTROY has nothing to save.
         borrow_mut(&session)?.give_up();
+        tied.map_or(Ok(()), Owned::free)?;
         return Err(error);
     }
     Ok(Return::Value(tied.expect("an opened session has its object").mortal()))

@@ -11,9 +11,11 @@ use Test::More;
 
 use Apache::Session::Flex;
 use Scalar::Util qw(weaken);
+use Time::HiRes  qw(setitimer ITIMER_REAL);
 use Fixture::Backends;
 use Fixture::Memcached;
 use Fixture::Port qw(free_port);
+use Fixture::Scripted;
 use Fixture::Session;
 
 # What is made once and kept (connections, caches of methods) is no leak: each
@@ -247,9 +249,30 @@ on_each_backend {
             my $text = $session{a};
         };
         my $down = { servers => [ '127.0.0.1:' . free_port() ] };
-        tight 'a server that is down' => sub {
-            quietly { tie my %session, $class[0], $id, $down };
-        };
+        for my $whose ( $id, undef ) {
+            for my $more ( {}, { Transaction => 1 }, { on_error => 'warn' } ) {
+                my $about = join ' ', 'a server that is down:', $whose ? 'a session' : 'a new session', %$more;
+                tight $about => sub {
+                    quietly {
+                        tie my %session, $class[0], $whose, { %$down, %$more };
+                        $session{a} = [1];
+                        untie %session;
+                    };
+                };
+            }
+        }
+        my $late = Fixture::Scripted->start( upstream => $server, script => [ ( [ ( [ late => 0.2 ] ) x 9 ] ) x 99 ] );
+        for my $transaction ( 0, 1 ) {
+            my $interrupted;
+            tight "a handler that dies while a session is awaited, transaction $transaction" => sub {
+                quietly {
+                    local $SIG{ALRM} = sub { $interrupted++; die [1] };
+                    setitimer ITIMER_REAL, 0.05;
+                    tie my %session, $class[0], $id, { servers => [ $late->address ], Transaction => $transaction };
+                };
+            };
+            cmp_ok $interrupted, '>=', 3, 'it has died each time';
+        }
         my $mortal = Fixture::Memcached->start;
         tight 'a server that goes down' => sub {
             quietly {

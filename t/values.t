@@ -54,7 +54,8 @@ on_each_backend {
         my $id   = create( $arguments, %scalars, undef => undef );
         my $read = contents( $arguments, $id );
         for my $name ( sort keys %scalars ) {
-            ok $read->{$name} eq $scalars{$name}, $name;
+            my ( $got, $expected ) = ( $read->{$name}, $scalars{$name} );
+            ok $got eq $expected, $name;    # copies: before 5.36 comparing makes a number text
         }
         ok exists $read->{undef} && !defined $read->{undef}, 'undef';
         is kind( $read->{digits} ),         'string',  'digits stay a string';

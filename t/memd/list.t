@@ -27,7 +27,7 @@ sub populate {
     for my $n ( 1 .. 12 ) {
         my $uid = (qw(dwho rtyler caf))[ $n % 3 ];
         my $id =
-          create( $arguments, uid => $uid, n => $n, half => $n + 0.5, token => "t$n", list => [$n], none => undef );
+          create( $arguments, uid => $uid, n => 0 + $n, half => $n + 0.5, token => "t$n", list => [$n], none => undef );
         push @{ $ids{$uid} }, $id;
     }
     return \%ids;

@@ -7,7 +7,8 @@ use warnings;
 
 use Fixture::Corpus::Hooked;
 use Fixture::Corpus::Hooks ();
-use Fixture::Corpus::Ties  ();
+use Fixture::Corpus::Newer;
+use Fixture::Corpus::Ties ();
 
 my $hooked = 'Fixture::Corpus::Hooked';
 
@@ -74,19 +75,25 @@ sub utf8_class {
 }
 
 sub misplaced {
-    my $odd    = qr/^Unexpected object type \(\d+\) in store_hook\(\)/;
+    my $odd    = qr/^Unexpected object type \(/;
     my %object = (
         'code with a hook' => sub {
             sub { 1 }
         },
-        'a regexp with a hook'                  => sub { qr/a/ },
         'a handle with a hook'                  => sub { open my $file, '<', __FILE__ or die $!; $file },
         'an element of a tied hash with a hook' => sub { \Fixture::Corpus::Ties::tied_hash()->{a} },
     );
-    return map {
-        my $build = $object{$_};
-        [ $_, sub { [ bless $build->(), $hooked ] }, refused => $odd ]
-    } sort keys %object;
+    my $kept = sub { ref $_[0][0] eq $hooked };
+    return (
+        [
+            'a regexp with a hook', sub { [ bless qr/a/, $hooked ] },
+            Fixture::Corpus::Newer::hooked_regexp( $odd, $kept )
+        ],
+        map {
+            my $build = $object{$_};
+            [ $_, sub { [ bless $build->(), $hooked ] }, refused => $odd ]
+        } sort keys %object
+    );
 }
 
 sub attached {

@@ -15,11 +15,13 @@ package Fixture::Corpus::Outcome;
 use strict;
 use warnings;
 
-use Exporter                  qw(import);
+use Exporter qw(import);
+use Fixture::Corpus::Newer;
 use Fixture::Corpus::Portrait qw(portrait);
 
 our @EXPORT_OK = qw(outcome told event);
 
+my $kinds_are_named = Fixture::Corpus::Newer::names_kinds();
 my @events;
 
 sub event {
@@ -58,6 +60,7 @@ sub plain {
     $message =~ s/,? at (?:\S+|\(eval \d+\)) line \d+.*//s;
     $message =~ s/,?\n\z//;
     $message =~ s/0x[0-9a-f]+/0x.../g;
+    $message =~ s/^Unexpected object type \(\K.*/...)/s if $kinds_are_named;
     return $message;
 }
 

@@ -6,6 +6,7 @@ package Fixture::Corpus::Scalars;
 use strict;
 use warnings;
 
+use Fixture::Corpus::Newer;
 use Scalar::Util qw(dualvar);
 
 sub structures {
@@ -13,13 +14,14 @@ sub structures {
 }
 
 sub in_three_places {
-    my ( $name, $make ) = @_;
+    my ( $name, $make, %option ) = @_;
     return [
         $name,
         sub {
             my $value = $make->();
             return [ $value, \$value, { key => $value } ];
-        }
+        },
+        %option
     ];
 }
 
@@ -186,12 +188,12 @@ sub both {
         'a double that is text'          => sub { dualvar( 0.5, 'half' ) },
         'zero that is text'              => sub { dualvar( 0,   "\x{100}" ) },
         'an error number'                => sub { local $! = 2; my $error = $!; $error },
-        'true'                           => sub { !!1 },
-        'false'                          => sub { !!0 },
         'undef'                          => sub { undef },
     );
     return (
         ( map { in_three_places( $_, $both{$_} ) } sort keys %both ),
+        in_three_places( 'true',  sub { !!1 }, Fixture::Corpus::Newer::boolean( sub { $_[0][0] eq '1' } ) ),
+        in_three_places( 'false', sub { !!0 }, Fixture::Corpus::Newer::boolean( sub { $_[0][0] eq '' } ) ),
         [ 'a string, read-only',              sub { [ \read_only('constant') ] } ],
         [ 'a number that is text, read-only', sub { [ \read_only( dualvar 1.5, 'one and a half' ) ] } ],
     );

@@ -329,6 +329,8 @@ Every tag of the format, up to Storable 3.32:
      35  boolean, false                             no       yes
 
 Booleans are written as Storable 3.26 does: as C<1> and the empty string, or by the tags 15 and 16.
+Storable 3.32 writes them by 34 and 35, which older ones can't read. A regular expression that is an object with
+a hook is written as 3.32 does; 3.26 refuses that.
 
 Images and files of older Storables are read, back to 0.1, and those of other machines: in
 either byte order, with integers of 4 or 8 bytes and doubles of 8.

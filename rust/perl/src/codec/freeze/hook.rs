@@ -172,7 +172,8 @@ fn shape(object: *mut SV) -> Result<Shape> {
         svtype::SVt_PVAV => Ok(Shape::Array),
         svtype::SVt_PVHV => Ok(Shape::Hash),
         svtype::SVt_PVCV => Err(unexpected(6)),
-        svtype::SVt_REGEXP => Err(unexpected(7)),
+        // As Storable 3.32 does; 3.26 refuses it, but reads it.
+        svtype::SVt_REGEXP => Ok(Shape::Scalar),
         kind if (kind as u32) < svtype::SVt_PVAV as u32 && kind != svtype::SVt_PVGV && kind != svtype::SVt_INVLIST => {
             Ok(Shape::Scalar)
         }

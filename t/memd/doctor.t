@@ -111,7 +111,7 @@ subtest 'an old server' => sub {
     );
     my $run = memd( '-s', $proxy->address, 'doctor' );
     is $run->{status}, 3, 'sessions can\'t be kept there';
-    like $run->{out}, qr/^  BAD   speaks no meta commands; .*\n +-> upgrade it/m, 'said';
+    like $run->{out}, qr/^  BAD   speaks no meta commands that we know; .*\n +-> upgrade it/m, 'said';
 };
 
 # Each question to a server that keeps silent takes the whole timeout, 5 seconds by default.

@@ -11,8 +11,7 @@
 
 use memcache::exp::{
     ArithmeticMode, ArithmeticOptions, DeleteOptions, Error as WireError, GetOptions, MetaCommand, MetaResponse,
-    ReturnCode, SetMode, SetOptions, build_arithmetic, build_delete, build_get, build_noop, build_set,
-    parse_meta_result,
+    ReturnCode, SetMode, SetOptions, build_arithmetic, build_delete, build_get, build_set, parse_meta_result,
 };
 
 use super::plain;
@@ -225,15 +224,15 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?.parse().ok()
 }
 
-/// The command that shows whether a server speaks meta commands at all.
-pub(super) fn encode_probe(request: &mut Vec<u8>) -> Result<(), Fault> {
-    build_noop().encode_into(request).map_err(|error| Fault::Unsendable(error.to_string()))
-}
+/// The command that shows whether a server speaks meta commands, and not those of the releases before 1.6.10, which take a
+/// value's length elsewhere, and would take the value for commands. They know no keys in base64; this is that of a NUL, which
+/// no key of ours is.
+pub(super) const PROBE: &[u8] = b"mg AA== b\r\n";
 
 /// Reads the answer to the probe.
 pub(super) fn decode_probe(line: &[u8]) -> Result<(), Fault> {
     match MetaResponse::parse_header(line).map_err(fault)?.rc() {
-        ReturnCode::Mn => Ok(()),
+        ReturnCode::En | ReturnCode::Hd => Ok(()),
         _ => Err(out_of_step(line)),
     }
 }
@@ -275,7 +274,7 @@ pub(super) fn out_of_step(line: &[u8]) -> Fault {
 
 fn fault(error: WireError) -> Fault {
     match error {
-        WireError::Rejected(words) if words == "ERROR" => Fault::NoMeta,
+        WireError::Rejected(words) if words == "ERROR" || words == "invalid flag" => Fault::NoMeta,
         WireError::Rejected(words) => Fault::Words(printable(&format!("CLIENT_ERROR {words}"))),
         WireError::Server(words) => Fault::Words(printable(&format!("SERVER_ERROR {words}"))),
         WireError::Protocol(words) => Fault::OutOfStep(printable(&words)),
@@ -461,7 +460,8 @@ mod tests {
     #[test]
     fn error_lines_are_told_apart() {
         let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
-        assert_eq!(told("ERROR"), "speaks no meta commands; memcached 1.6 or later is needed");
+        assert_eq!(told("ERROR"), "speaks no meta commands that we know; memcached 1.6.10 or later is needed");
+        assert_eq!(told("CLIENT_ERROR invalid flag"), told("ERROR"));
         assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
         assert_eq!(told("SERVER_ERROR out of memory storing object"), "SERVER_ERROR out of memory storing object");
     }

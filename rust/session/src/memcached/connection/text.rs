@@ -69,9 +69,7 @@ impl Connection {
 
     /// Makes sure that the server speaks meta commands.
     pub(in crate::memcached) fn probe(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
-        let mut request = Vec::new();
-        wire::encode_probe(&mut request)?;
-        self.send(&request, deadline, wait)?;
+        self.send(wire::PROBE, deadline, wait)?;
         let line = self.line(deadline, wait)?;
         wire::decode_probe(&self.buffer[line])?;
         self.speaks_meta = true;

@@ -189,7 +189,7 @@ type Answer = std::result::Result<Vec<(String, String)>, (String, bool)>;
 const UNREACHABLE: &str = "is memcached running there? Does a firewall let this host through?";
 const SILENT: &str = "is it overloaded, or stopped? Is something in between that holds connections?";
 const NOT_ITSELF: &str = "is that memcached itself, or something in front of it?";
-const TOO_OLD: &str = "upgrade it to memcached 1.6.10 or later; sessions can't be kept there";
+const TOO_OLD: &str = "upgrade it to memcached 1.6.13 or later; sessions can't be kept there";
 
 /// An address that is given twice counts twice in placement.
 fn twice(settings: &Settings, reports: &mut Vec<Report>) {

@@ -91,7 +91,7 @@ pub(crate) enum Fault {
     Io(Arc<io::Error>),
     #[error("{0}")]
     Words(String),
-    #[error("speaks no meta commands that we know; memcached 1.6.10 or later is needed")]
+    #[error("speaks no meta commands that we know; memcached 1.6.13 or later is needed")]
     NoMeta,
     #[error("answered out of step: {0}")]
     OutOfStep(String),

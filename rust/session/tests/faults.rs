@@ -141,7 +141,7 @@ fn garbage() {
         ),
         ("VA 3 f1 c7 O1\r\nabcde", "answered out of step: \"de\""),
         ("HD f1 c7 O1\r\n", "answered out of step: \"HD f1 c7 O1\""),
-        ("ERROR\r\n", "speaks no meta commands that we know; memcached 1.6.10 or later is needed"),
+        ("ERROR\r\n", "speaks no meta commands that we know; memcached 1.6.13 or later is needed"),
         ("SERVER_ERROR out of memory reading request\r\n", "SERVER_ERROR out of memory reading request"),
         ("CLIENT_ERROR bad command line format\r\n", "CLIENT_ERROR bad command line format"),
     ] {
@@ -165,7 +165,7 @@ fn a_server_without_meta_commands_gets_no_value() {
         let server = Scripted::start(vec![vec![Commands(1), Say(says), Commands(1)]]);
         let error = store(&server).insert(&id("x"), body(""), None, &mut NoWait).unwrap_err();
         assert!(
-            error.to_string().ends_with("speaks no meta commands that we know; memcached 1.6.10 or later is needed")
+            error.to_string().ends_with("speaks no meta commands that we know; memcached 1.6.13 or later is needed")
         );
         assert!(!error.is_retryable());
         assert_eq!(server.received(), ["mg AA== b"]);

@@ -56,7 +56,7 @@ Apache::Session::Memorycached - web sessions in memcached, or in a directory of 
 
 This is an L<Apache::Session> class: it ties a hash to a session, which other
 processes and hosts find again by its id. Sessions are items of memcached
-(1.6.10 or later), in the form that version 2.2.1 of this module and
+(1.6.13 or later), in the form that version 2.2.1 of this module and
 L<Cache::Memcached> give them; or, when no servers are named, records of an
 embedded database. The work is done by a native library; there is nothing else
 to install or to start.
@@ -495,7 +495,7 @@ been carried out; saving again does no harm, though with C<< conflict => 'die' >
 it may find its own first try in its way. A kept connection that the server has
 closed is replaced without a word.
 
-=item memcached HOST:PORT: speaks no meta commands that we know; memcached 1.6.10 or later is needed
+=item memcached HOST:PORT: speaks no meta commands that we know; memcached 1.6.13 or later is needed
 
 Any access: upgrade that server.
 
@@ -798,7 +798,7 @@ version can share a memcached. What changes:
 
 =item *
 
-memcached must be 1.6.10 or later.
+memcached must be 1.6.13 or later.
 
 =item *
 

@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn error_lines_are_told_apart() {
         let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
-        assert_eq!(told("ERROR"), "speaks no meta commands that we know; memcached 1.6.10 or later is needed");
+        assert_eq!(told("ERROR"), "speaks no meta commands that we know; memcached 1.6.13 or later is needed");
         assert_eq!(told("CLIENT_ERROR invalid flag"), told("ERROR"));
         assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
         assert_eq!(told("SERVER_ERROR out of memory storing object"), "SERVER_ERROR out of memory storing object");

@@ -370,7 +370,7 @@ Switches compression off, and on again.
 
 =item *
 
-memcached 1.6.10 or later is needed.
+memcached 1.6.13 or later is needed.
 
 =item *
 

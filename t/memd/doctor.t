@@ -114,6 +114,19 @@ subtest 'an old server' => sub {
     like $run->{out}, qr/^  BAD   speaks no meta commands that we know; .*\n +-> upgrade it/m, 'said';
 };
 
+subtest 'a server whose locks stay' => sub {
+    my $server = Fixture::Memcached->start;
+    for my $case ( [ '1.6.12', 1 ], [ '1.6.13', 0 ], [ '1.6', 0 ], [ 'x', 0 ] ) {
+        my ( $version, $bad ) = @$case;
+        my $proxy = Fixture::Scripted->start(
+            upstream => $server,
+            script   => [ [ [ say => "STAT version $version\r\nEND\r\n" ] ] ],
+        );
+        my $run = memd( '-s', $proxy->address, 'doctor' );
+        is scalar( () = $run->{out} =~ /deletes nothing by its version.*\n +-> upgrade it/g ), $bad, $version;
+    }
+};
+
 # Each question to a server that keeps silent takes the whole timeout, 5 seconds by default.
 subtest 'a server that keeps silent is asked no more' => sub {
     my $config = File::Temp->new;

@@ -158,6 +158,9 @@ fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>)
     let mut facts = Facts { general: general.into_iter().collect(), ..Facts::default() };
     versions.insert(facts.text("version").to_owned());
     match ask(Question::Meta)? {
+        Ok(_) if deletes_nothing_by_version(facts.text("version")) => {
+            report.bad(format!("{}, deletes nothing by its version: locks stay", facts.introduction()), TOO_OLD);
+        }
         Ok(_) => report.good(format!("{}, speaks meta commands", facts.introduction())),
         Err((text, true)) => {
             report.bad(text, SILENT);
@@ -190,6 +193,12 @@ const UNREACHABLE: &str = "is memcached running there? Does a firewall let this 
 const SILENT: &str = "is it overloaded, or stopped? Is something in between that holds connections?";
 const NOT_ITSELF: &str = "is that memcached itself, or something in front of it?";
 const TOO_OLD: &str = "upgrade it to memcached 1.6.13 or later; sessions can't be kept there";
+
+/// Whether a server says that it is memcached 1.6.0 to 1.6.12.
+fn deletes_nothing_by_version(version: &str) -> bool {
+    let patch = version.strip_prefix("1.6.").and_then(|patch| patch.parse::<u32>().ok());
+    patch.is_some_and(|patch| patch < 13)
+}
 
 /// An address that is given twice counts twice in placement.
 fn twice(settings: &Settings, reports: &mut Vec<Report>) {

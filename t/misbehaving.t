@@ -166,7 +166,8 @@ subtest 'an answer that got lost: the write is not done twice' => sub {
 };
 
 subtest 'a server that speaks no meta commands' => sub {
-    my $server    = Fixture::Scripted->start( script => [ ( [ ( [ say => "ERROR\r\n" ] ) x 9 ] ) x 9 ] );
+    my @answer    = ( [ say => "ERROR\r\n" x 3 ] ) x 9;
+    my $server    = Fixture::Scripted->start( script => [ ( \@answer ) x 9 ], unproven => 1 );
     my $arguments = { servers => [ $server->address ] };
     for my $id ( undef, 'ab' x 16 ) {
         ok !eval { tie my %session, 'Apache::Session::Memorycached', $id, $arguments; 1 },

@@ -103,28 +103,28 @@ subtest 'damaged sessions' => sub {
     like $run->{out}, qr/^  look  1 of them can't be read, the first: session bad: /m, 'which';
 };
 
-subtest 'an old server' => sub {
+subtest 'a server that sessions can\'t be kept on' => sub {
     my $server = Fixture::Memcached->start;
-    my $proxy  = Fixture::Scripted->start(
-        upstream => $server,
-        script   => [ ['pass'], [ [ say => "ERROR\r\n" ] ] ],
+    my %cases  = (
+        'ERROR'                        => [ qr/speaks no meta commands that we know; .*/, qr/upgrade it/ ],
+        "VERSION 1.6.12\r\nEN"         => [ qr/is memcached 1\.6\.12; .*/,                qr/upgrade it/ ],
+        "VERSION 1.6.38\r\nSERVER_ERR" => [ qr/answered out of step: .*/,     qr/is that memcached itself/ ],
+        'CLIENT_ERROR unauthenticated' => [ qr/CLIENT_ERROR unauthenticated/, qr/is that memcached itself/ ],
     );
-    my $run = memd( '-s', $proxy->address, 'doctor' );
-    is $run->{status}, 3, 'sessions can\'t be kept there';
-    like $run->{out}, qr/^  BAD   speaks no meta commands that we know; .*\n +-> upgrade it/m, 'said';
-};
-
-subtest 'a server whose locks stay' => sub {
-    my $server = Fixture::Memcached->start;
-    for my $case ( [ '1.6.12', 1 ], [ '1.6.13', 0 ], [ '1.6', 0 ], [ 'x', 0 ] ) {
-        my ( $version, $bad ) = @$case;
+    for my $answer ( sort keys %cases ) {
+        my ( $says, $hint ) = @{ $cases{$answer} };
         my $proxy = Fixture::Scripted->start(
             upstream => $server,
-            script   => [ [ [ say => "STAT version $version\r\nEND\r\n" ] ] ],
+            script   => [ ['pass'], [ [ say => "$answer\r\n$answer\r\n" ] ] ],
         );
         my $run = memd( '-s', $proxy->address, 'doctor' );
-        is scalar( () = $run->{out} =~ /deletes nothing by its version.*\n +-> upgrade it/g ), $bad, $version;
+        is $run->{status}, 3, $answer;
+        like $run->{out}, qr/^  BAD   $says\n +-> $hint/m, 'said';
     }
+    my $proxy = Fixture::Scripted->start( upstream => $server, script => [ ['pass'], ['hangup'] ] );
+    like memd( '-s', $proxy->address, 'doctor' )->{out},
+      qr/^  BAD   closed the connection when asked .*\n +-> is that/m,
+      'one that hangs up';
 };
 
 # Each question to a server that keeps silent takes the whole timeout, 5 seconds by default.

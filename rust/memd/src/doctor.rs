@@ -144,7 +144,7 @@ fn servers(settings: &Settings) -> Result<Vec<Report>> {
 fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>) -> Result<()> {
     let ask = |question| -> Result<Answer> {
         let (address, answer) = inspect(config, question, &mut NoWait)?.swap_remove(0);
-        Ok(answer.map_err(|error| (without(&error.to_string(), &address), error.is_timeout())))
+        Ok(answer.map_err(|error| (without(&error.to_string(), &address), error)))
     };
     let began = now();
     let general = match ask(Question::Stats(Topic::General))? {
@@ -158,25 +158,23 @@ fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>)
     let mut facts = Facts { general: general.into_iter().collect(), ..Facts::default() };
     versions.insert(facts.text("version").to_owned());
     match ask(Question::Meta)? {
-        Ok(_) if deletes_nothing_by_version(facts.text("version")) => {
-            report.bad(format!("{}, deletes nothing by its version: locks stay", facts.introduction()), TOO_OLD);
-        }
         Ok(_) => report.good(format!("{}, speaks meta commands", facts.introduction())),
-        Err((text, true)) => {
+        Err((text, error)) if error.is_timeout() => {
             report.bad(text, SILENT);
             return Ok(());
         }
-        Err((text, false)) => report.bad(text, TOO_OLD),
+        Err((text, error)) if error.is_unfit_server() => report.bad(text, TOO_OLD),
+        Err((text, _)) => report.bad(text, NOT_ITSELF),
     }
     for topic in [Topic::Settings, Topic::Items] {
         match ask(Question::Stats(topic))? {
             Ok(list) if topic == Topic::Settings => facts.rules = list.into_iter().collect(),
             Ok(list) => facts.items = list,
-            Err((text, true)) => {
+            Err((text, error)) if error.is_timeout() => {
                 report.bad(text, SILENT);
                 return Ok(());
             }
-            Err((text, false)) => report.look(format!("does not tell its {}: {text}", topic.word()), NOT_ITSELF),
+            Err((text, _)) => report.look(format!("does not tell its {}: {text}", topic.word()), NOT_ITSELF),
         }
     }
     facts.memory(report);
@@ -186,19 +184,13 @@ fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>)
     Ok(())
 }
 
-/// What a server has told, or why not: in words, and whether it kept silent.
-type Answer = std::result::Result<Vec<(String, String)>, (String, bool)>;
+/// What a server has told, or why not: in words without its name, and as an error.
+type Answer = std::result::Result<Vec<(String, String)>, (String, session::Error)>;
 
 const UNREACHABLE: &str = "is memcached running there? Does a firewall let this host through?";
 const SILENT: &str = "is it overloaded, or stopped? Is something in between that holds connections?";
 const NOT_ITSELF: &str = "is that memcached itself, or something in front of it?";
 const TOO_OLD: &str = "upgrade it to memcached 1.6.13 or later; sessions can't be kept there";
-
-/// Whether a server says that it is memcached 1.6.0 to 1.6.12.
-fn deletes_nothing_by_version(version: &str) -> bool {
-    let patch = version.strip_prefix("1.6.").and_then(|patch| patch.parse::<u32>().ok());
-    patch.is_some_and(|patch| patch < 13)
-}
 
 /// An address that is given twice counts twice in placement.
 fn twice(settings: &Settings, reports: &mut Vec<Report>) {

@@ -91,8 +91,14 @@ pub(crate) enum Fault {
     Io(Arc<io::Error>),
     #[error("{0}")]
     Words(String),
+    #[error("closed the connection when asked whether it speaks meta commands")]
+    HungUp,
     #[error("speaks no meta commands that we know; memcached 1.6.13 or later is needed")]
     NoMeta,
+    #[error("is memcached {0}; memcached 1.6.13 or later is needed")]
+    TooOld(String),
+    #[error("is no memcached: it answered {0}")]
+    NoMemcached(String),
     #[error("answered out of step: {0}")]
     OutOfStep(String),
     #[error("lists its items to somebody else; no turn within {0:?}")]
@@ -105,6 +111,13 @@ pub(crate) enum Fault {
     Unsendable(String),
     #[error("interrupted by a signal")]
     Interrupted,
+}
+
+impl Fault {
+    /// How it shows that the other end of a connection is gone.
+    pub(crate) fn is_dead_connection(&self) -> bool {
+        matches!(self, Fault::Closed | Fault::HungUp | Fault::Io(_))
+    }
 }
 
 /// What went wrong in the embedded store.
@@ -200,14 +213,15 @@ impl Error {
         if matches!(fault, Fault::Interrupted) {
             return Kind::Interrupted.into();
         }
-        let ambiguous = sent && matches!(fault, Fault::Timeout(_) | Fault::Closed | Fault::Io(_) | Fault::OutOfStep(_));
+        let ambiguous =
+            sent && (fault.is_dead_connection() || matches!(fault, Fault::Timeout(_) | Fault::OutOfStep(_)));
         Kind::Server { server: server.to_owned(), fault, ambiguous }.into()
     }
 
     /// The connection broke under a request that may have been carried out: worth a look at what is
     /// stored.
     pub(crate) fn is_broken_off(&self) -> bool {
-        matches!(*self.0, Kind::Server { ambiguous: true, fault: Fault::Closed | Fault::Io(_), .. })
+        matches!(&*self.0, Kind::Server { ambiguous: true, fault, .. } if fault.is_dead_connection())
     }
 
     /// It is not known whether the request was carried out.
@@ -243,9 +257,8 @@ impl Error {
     /// Nothing is wrong with the request: the same may succeed later.
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
-            Kind::Server { fault, .. } => {
-                !matches!(fault, Fault::NoMeta | Fault::Nested | Fault::NoDump(_) | Fault::Unsendable(_))
-            }
+            Kind::Server { fault: Fault::Nested | Fault::NoDump(_) | Fault::Unsendable(_), .. } => false,
+            Kind::Server { .. } => !self.is_unfit_server(),
             Kind::Session { fault, .. } => matches!(fault, SessionFault::Contended(_) | SessionFault::Locked(_)),
             Kind::Interrupted => true,
             _ => false,
@@ -281,6 +294,11 @@ impl Error {
     /// A server could not be reached, broke off, or did not do what was asked.
     pub fn is_server(&self) -> bool {
         matches!(*self.0, Kind::Server { .. })
+    }
+
+    /// Sessions can't be kept on that server: it is no memcached, or one that is too old.
+    pub fn is_unfit_server(&self) -> bool {
+        matches!(*self.0, Kind::Server { fault: Fault::NoMeta | Fault::TooOld(_) | Fault::NoMemcached(_), .. })
     }
 
     /// The embedded store could not be used.

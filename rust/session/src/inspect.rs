@@ -1,4 +1,4 @@
-//! Asking the servers about themselves: `stats`, `version`, and whether they speak meta commands; and an embedded store
+//! Asking the servers about themselves: `stats`, `version`, and whether sessions can be kept on them; and an embedded store
 //! how much room it has.
 //!
 //! Every server is asked on a connection of its own, which is closed again: the answer is about now, not about
@@ -33,7 +33,7 @@ pub enum Question {
     Stats(Topic),
     /// Its version: one pair, named `version`.
     Version,
-    /// Whether it speaks meta commands: an empty list if it does, else an error that says so.
+    /// Whether sessions can be kept on it, as it speaks meta commands: an empty list if so, else an error that says why not.
     Meta,
 }
 

@@ -66,7 +66,7 @@ fn a_server_that_trickles_costs_its_time_and_no_more() {
 
 #[test]
 fn two_silent_servers_cost_the_time_of_one() {
-    let script = || Scripted::start(vec![vec![Commands(1), Say("EN\r\n"), Commands(1), Silence]]);
+    let script = || Scripted::start(vec![vec![Commands(1), Silence]]);
     let servers = [script(), script()];
     let addresses = [0, 1].map(|n| (servers[n].address.clone(), 1));
     let config = Config {
@@ -78,10 +78,9 @@ fn two_silent_servers_cost_the_time_of_one() {
     let began = Instant::now();
     let error = Store::open(config).unwrap().insert(&name, body(""), Some(&principal), &mut NoWait).unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    // Each is asked whether it speaks meta commands, then all are sent their part before any is
-    // waited for.
+    // All are sent their part before any is waited for.
     assert!(began.elapsed() < Duration::from_millis(1900), "{:?}", began.elapsed());
-    assert!(servers.iter().all(|server| server.received().len() == 2));
+    assert!(servers.iter().all(|server| server.received().len() == 1));
 }
 
 #[test]
@@ -159,24 +158,10 @@ fn a_length_alone_takes_no_memory() {
 }
 
 #[test]
-fn a_server_without_meta_commands_gets_no_value() {
-    // The second is what 1.6.0 to 1.6.9 answer, which would take the value for commands.
-    for says in ["ERROR\r\n", "CLIENT_ERROR invalid flag\r\n"] {
-        let server = Scripted::start(vec![vec![Commands(1), Say(says), Commands(1)]]);
-        let error = store(&server).insert(&id("x"), body(""), None, &mut NoWait).unwrap_err();
-        assert!(
-            error.to_string().ends_with("speaks no meta commands that we know; memcached 1.6.13 or later is needed")
-        );
-        assert!(!error.is_retryable());
-        assert_eq!(server.received(), ["mg AA== b"]);
-    }
-}
-
-#[test]
 fn a_kept_connection_that_is_closed_is_replaced() {
     let server = Scripted::start(vec![
         vec![Commands(1), Say(EMPTY)],
-        vec![Commands(1), Say("EN\r\n"), Commands(1), Say(EMPTY), Commands(1), Say("HD c8 {O}\r\n"), Silence],
+        vec![Commands(1), Say(EMPTY), Commands(1), Say("HD c8 {O}\r\n"), Silence],
     ]);
     let mut store = store(&server);
     let base = loaded(&mut store, &id("x"));

@@ -66,9 +66,14 @@ fn what_a_server_says_wrong_is_told() {
         (general, "VERSION 1\r\n", "answered out of step: \"VERSION 1\""),
         (Question::Version, "ERROR\r\n", "ERROR"),
         (Question::Version, "END\r\n", "answered out of step: \"END\""),
-        (Question::Meta, "ERROR\r\n", "speaks no meta commands that we know; memcached 1.6.13 or later is needed"),
+        (
+            Question::Meta,
+            "ERROR\r\nERROR\r\n",
+            "speaks no meta commands that we know; memcached 1.6.13 or later is needed",
+        ),
+        (Question::Meta, "VERSION 1.6.12\r\nEN\r\n", "is memcached 1.6.12; memcached 1.6.13 or later is needed"),
     ] {
-        let server = Scripted::start(vec![vec![Commands(1), Say(say)]]);
+        let server = Scripted::unproven(vec![vec![Commands(1), Say(say)]]);
         let error = answer(&server.config(), question).unwrap_err();
         assert_eq!(error.to_string(), format!("memcached {}: {told}", server.address));
     }

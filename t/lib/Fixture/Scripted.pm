@@ -32,6 +32,10 @@ package Fixture::Scripted;
 #
 # What arrives in one piece is one request, which is so for small sessions.
 # `requests` returns what was asked so far, one element for each.
+#
+# The probe, with which a connection begins, is answered as memcached does where
+# it is in front of a request, and is no part of that; unless there is an option
+# `unproven => 1`.
 
 use strict;
 use warnings;
@@ -43,7 +47,9 @@ use POSIX             ();
 use Socket            qw(TCP_NODELAY IPPROTO_TCP);
 use Fixture::Watchdog ();
 
-my $LIFE = 120;    # seconds until a forgotten one ends itself
+my $LIFE  = 120;                          # seconds until a forgotten one ends itself
+my $PROBE = "version\r\nmg AA== b\r\n";
+my $PROOF = "VERSION 1.6.18\r\nEN\r\n";
 
 sub start {
     my ( $class, %option ) = @_;
@@ -60,6 +66,7 @@ sub start {
         fault    => $option{fault},
         at       => $option{at},
         stays    => $option{stays},
+        unproven => $option{unproven},
         port     => $listener->sockport,
     }, $class;
 
@@ -117,6 +124,7 @@ sub converse {
     my $former = '';
     while (1) {
         sysread $client, my $request, 1 << 20 or return;
+        my $has_probe = !$self->{unproven} && $request =~ s/\A\Q$PROBE\E(?=.)//s;
         $self->record($request);
         my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // $self->fault // 'pass';
         my $answer =
@@ -126,9 +134,10 @@ sub converse {
         ( $former, $answer ) = ( $answer, $former ) if $act eq 'former';
         $former = $answer if $act eq 'pass';
         kill KILL => getppid if $act eq 'refuse';
-        if ( $act eq 'late' )            { select undef, undef, undef, $with }
-        if ( $act =~ /^(?:cut|stall)$/ ) { $answer = substr $answer, 0, $with }
-        if ( $act eq 'and' )             { $answer .= $with }
+        if ( $act eq 'late' )                                     { select undef, undef, undef, $with }
+        if ( $act =~ /^(?:cut|stall)$/ )                          { $answer = substr $answer, 0, $with }
+        if ( $act eq 'and' )                                      { $answer .= $with }
+        if ( $has_probe && $act !~ /^(?:silent|hangup|refuse)$/ ) { $answer = $PROOF . $answer }
         syswrite $client, $answer if length $answer;
         return if $act =~ /^(?:hangup|refuse|cut|last)$/;
     }

@@ -1,18 +1,19 @@
 //! One connection to one server: requests out, answers in, framed exactly.
 //!
-//! The connection remembers what it learnt of its server: that it speaks meta commands, which is
-//! made sure of before a session is sent for the first time (a server that does not would take the
-//! session's bytes for commands); and the largest item it takes, which is asked for before the first
-//! value of some size.
+//! The connection remembers what it learnt of its server: that sessions can be kept on it ([`probe`]), for which it is asked
+//! in front of the first request, or ahead of it where that has values in it (another server would take them for commands);
+//! and the largest item it takes, which is asked for before the first value of some size.
 //!
 //! A connection on which anything failed is not used again: its owner drops it. The same goes for
 //! one on which bytes are left over when every answer has been read.
 
 mod text;
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::probe::{PROBE, decode_meta, decode_version};
 use super::request::Request;
 use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
@@ -53,10 +54,21 @@ pub(super) struct Connection {
     used: usize,
     /// The token of the last command.
     token: u32,
-    speaks_meta: bool,
+    probe: Probe,
     item_size_max: Option<u64>,
     /// An answer, or a part of one, arrived since the last `send`.
     answered: bool,
+}
+
+/// How far it is known whether sessions can be kept on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    /// It has not been asked.
+    Ahead,
+    /// It has, or will be with what is sent next.
+    Asked,
+    /// It has given the right answer.
+    Passed,
 }
 
 impl Connection {
@@ -69,7 +81,7 @@ impl Connection {
             buffer: Vec::with_capacity(BUFFER),
             used: 0,
             token: 0,
-            speaks_meta: false,
+            probe: Probe::Ahead,
             item_size_max: None,
             answered: false,
         })
@@ -122,7 +134,7 @@ impl Connection {
         let Some(largest) = largest else {
             return Ok(());
         };
-        if !self.speaks_meta {
+        if self.probe == Probe::Ahead {
             self.probe(deadline, wait)?;
         }
         if largest > ASK_ABOVE && self.item_size_max.is_none() {
@@ -138,6 +150,39 @@ impl Connection {
             }
             self.item_size_max.get_or_insert(u64::MAX);
         }
+        Ok(())
+    }
+
+    /// Asks whether sessions can be kept on the server, and waits for the answer.
+    pub(super) fn probe(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        self.probe = Probe::Asked;
+        self.send(PROBE, deadline, wait)?;
+        self.read_probe(deadline, wait)
+    }
+
+    /// Begins a request with that question, where it was not asked yet.
+    pub(super) fn begin_with_probe(&mut self, request: &mut Request<'_>) {
+        if self.probe == Probe::Ahead {
+            self.probe = Probe::Asked;
+            request.bytes().extend_from_slice(PROBE);
+        }
+    }
+
+    /// Reads the answer, where it is the next one.
+    pub(super) fn read_probe(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
+        if self.probe != Probe::Asked {
+            return Ok(());
+        }
+        for decode in [decode_version, decode_meta] {
+            let line = self.line(deadline, wait).map_err(|fault| match fault {
+                Fault::Closed => Fault::HungUp,
+                Fault::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => Fault::HungUp,
+                Fault::OutOfStep(words) => Fault::NoMemcached(words),
+                fault => fault,
+            })?;
+            decode(&self.buffer[line])?;
+        }
+        self.probe = Probe::Passed;
         Ok(())
     }
 
@@ -211,7 +256,6 @@ impl Connection {
                 wire::decode(op, token, line, Some(value))?
             }
         };
-        self.speaks_meta = true;
         Ok(reply.given_on(self.serial))
     }
 

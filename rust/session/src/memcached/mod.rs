@@ -6,6 +6,7 @@
 //! - [`socket`]: a stream with time limits that signals can interrupt
 //! - [`connection`]: requests and answers on it, framed; `stats` and `version` among them
 //! - [`wire`]: operations as meta commands, answers as replies; [`plain`]: the usual ones, without detours
+//! - [`probe`]: whether a server is one that sessions can be kept on
 //! - [`pool`]: what is kept between exchanges, and which servers are down
 //! - [`scan`]: all items
 //!
@@ -24,6 +25,7 @@
 mod connection;
 mod plain;
 mod pool;
+mod probe;
 mod request;
 mod scan;
 mod socket;
@@ -262,7 +264,7 @@ impl Memcached {
         let mut prepared = group.lent.connection.prepare(members(), deadline, wait);
         if let Err(fault) = &prepared
             && group.kept
-            && is_dead_connection(fault)
+            && fault.is_dead_connection()
         {
             group.kept = false;
             stats::count(Counter::Retries);
@@ -304,6 +306,7 @@ impl Memcached {
             return Ok(());
         }
         let mut request = Request::new();
+        group.lent.connection.begin_with_probe(&mut request);
         group.first_token = group.lent.connection.take_tokens(group.members.len());
         for (token, &index) in tokens(group.first_token).zip(&group.members) {
             wire::encode(&ops[index], &self.namespace, token, &mut request)?;
@@ -329,7 +332,7 @@ impl Memcached {
             return;
         };
         let harmless = group.members.iter().all(|&index| ops[index].is_repeatable());
-        if group.kept && harmless && is_dead_connection(&fault) && !group.lent.connection.has_answered() {
+        if group.kept && harmless && fault.is_dead_connection() && !group.lent.connection.has_answered() {
             group.kept = false;
             stats::count(Counter::Retries);
             let deadline = Deadline::after(self.within(self.io_timeout));
@@ -369,6 +372,7 @@ fn read(
     replies: &mut [Option<Result<Reply>>],
     wait: &mut dyn Wait,
 ) -> Result<(), Fault> {
+    group.lent.connection.read_probe(deadline, wait)?;
     let mut refused = None;
     for (token, &index) in tokens(group.first_token).zip(&group.members) {
         match group.lent.connection.answer(&ops[index], token, deadline, wait) {
@@ -412,9 +416,4 @@ pub(crate) fn flush(address: &str, delay: u32, config: &Config, wait: &mut dyn W
         connection.flush(delay, Deadline::after(config.io_timeout), wait)
     };
     flushed().map_err(|fault| Error::server(address, fault, true))
-}
-
-/// How it shows that the other end of a connection is gone.
-fn is_dead_connection(fault: &Fault) -> bool {
-    matches!(fault, Fault::Closed | Fault::Io(_))
 }

@@ -224,19 +224,6 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?.parse().ok()
 }
 
-/// The command that shows whether a server speaks meta commands, and not those of the releases before 1.6.10, which take a
-/// value's length elsewhere, and would take the value for commands. They know no keys in base64; this is that of a NUL, which
-/// no key of ours is.
-pub(super) const PROBE: &[u8] = b"mg AA== b\r\n";
-
-/// Reads the answer to the probe.
-pub(super) fn decode_probe(line: &[u8]) -> Result<(), Fault> {
-    match MetaResponse::parse_header(line).map_err(fault)?.rc() {
-        ReturnCode::En | ReturnCode::Hd => Ok(()),
-        _ => Err(out_of_step(line)),
-    }
-}
-
 /// The command that lists a server's settings.
 pub(super) const SETTINGS: &[u8] = b"stats settings\r\n";
 
@@ -267,14 +254,22 @@ pub(super) fn setting(line: &[u8]) -> Result<Setting, Fault> {
 
 /// An answer that is no answer to what was asked.
 pub(super) fn out_of_step(line: &[u8]) -> Fault {
-    const SHOWN: usize = 80;
-    let shown = &line[..line.len().min(SHOWN)];
-    Fault::OutOfStep(format!("\"{}\"", shown.escape_ascii()))
+    Fault::OutOfStep(quoted(line))
 }
 
-fn fault(error: WireError) -> Fault {
+/// As much of an answer as an error shows.
+pub(super) fn quoted(line: &[u8]) -> String {
+    const SHOWN: usize = 80;
+    let shown = &line[..line.len().min(SHOWN)];
+    format!("\"{}\"", shown.escape_ascii())
+}
+
+pub(super) fn fault(error: WireError) -> Fault {
+    // A listing, which only reads, finds out here. All but the first are words of memcached before 1.6.10.
+    const UNKNOWN: [&str; 4] =
+        ["ERROR", "invalid flag", "invalid or duplicate flag", "incorrect number of tokens supplied"];
     match error {
-        WireError::Rejected(words) if words == "ERROR" || words == "invalid flag" => Fault::NoMeta,
+        WireError::Rejected(words) if UNKNOWN.contains(&&*words) => Fault::NoMeta,
         WireError::Rejected(words) => Fault::Words(printable(&format!("CLIENT_ERROR {words}"))),
         WireError::Server(words) => Fault::Words(printable(&format!("SERVER_ERROR {words}"))),
         WireError::Protocol(words) => Fault::OutOfStep(printable(&words)),
@@ -462,6 +457,7 @@ mod tests {
         let told = |line: &str| decode(&GET, 5, line.as_bytes(), None).unwrap_err().to_string();
         assert_eq!(told("ERROR"), "speaks no meta commands that we know; memcached 1.6.13 or later is needed");
         assert_eq!(told("CLIENT_ERROR invalid flag"), told("ERROR"));
+        assert_eq!(told("CLIENT_ERROR incorrect number of tokens supplied"), told("ERROR"));
         assert_eq!(told("CLIENT_ERROR bad data chunk"), "CLIENT_ERROR bad data chunk");
         assert_eq!(told("SERVER_ERROR out of memory storing object"), "SERVER_ERROR out of memory storing object");
     }

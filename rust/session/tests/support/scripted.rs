@@ -2,6 +2,9 @@
 //!
 //! Connections are accepted one after the other, and each has its own list; when the lists are used
 //! up, further connections are closed at once. What was received is kept for the test to look at.
+//!
+//! The probe, with which a connection begins, is answered as memcached does, and is no part of the script; unless the server
+//! is `unproven`.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,6 +15,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use session::{Config, Server, Target};
+
+/// What a connection begins with, and the right answer to it.
+const PROBE: &[u8] = b"version\r\nmg AA== b\r\n";
+const PROOF: &[u8] = b"VERSION 1.6.18\r\nEN\r\n";
 
 /// What the server does on a connection.
 #[derive(Debug, Clone)]
@@ -41,6 +48,15 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn start(connections: Vec<Vec<Step>>) -> Scripted {
+        Scripted::start_with(connections, true)
+    }
+
+    /// One whose script answers the probe.
+    pub fn unproven(connections: Vec<Vec<Step>>) -> Scripted {
+        Scripted::start_with(connections, false)
+    }
+
+    fn start_with(connections: Vec<Vec<Step>>, proves: bool) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -58,7 +74,7 @@ impl Scripted {
                 match scripts.next() {
                     Some(steps) => {
                         *serving.lock().unwrap() = stream.try_clone().ok();
-                        play(stream, &steps, &log, &awaited, &counter);
+                        play(stream, &steps, proves, &log, &awaited, &counter);
                         *serving.lock().unwrap() = None;
                         counter.fetch_add(1, Ordering::SeqCst);
                     }
@@ -120,12 +136,22 @@ impl Drop for Scripted {
     }
 }
 
-fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited: &Receiver<()>, done: &AtomicUsize) {
+fn play(
+    mut stream: TcpStream,
+    steps: &[Step],
+    proves: bool,
+    log: &Mutex<Vec<String>>,
+    awaited: &Receiver<()>,
+    done: &AtomicUsize,
+) {
     let mut token = String::new();
     for step in steps {
         match step {
             Step::Commands(count) => {
                 for _ in 0..*count {
+                    if proves && prove(&mut stream).is_none() {
+                        return;
+                    }
                     let Some(command) = read_command(&mut stream) else {
                         return;
                     };
@@ -152,6 +178,16 @@ fn play(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<String>>, awaited
         }
         done.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// Answers the probe, if that comes next. It arrives in one piece.
+fn prove(stream: &mut TcpStream) -> Option<()> {
+    let mut next = [0; PROBE.len()];
+    if stream.peek(&mut next).ok()? == PROBE.len() && next == PROBE {
+        stream.read_exact(&mut next).ok()?;
+        stream.write_all(PROOF).ok()?;
+    }
+    Some(())
 }
 
 /// One command: its line, and the value if it has one.

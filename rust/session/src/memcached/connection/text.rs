@@ -66,15 +66,6 @@ impl Connection {
             line => Err(refusal(line)),
         }
     }
-
-    /// Makes sure that the server speaks meta commands.
-    pub(in crate::memcached) fn probe(&mut self, deadline: Deadline, wait: &mut dyn Wait) -> Result<(), Fault> {
-        self.send(wire::PROBE, deadline, wait)?;
-        let line = self.line(deadline, wait)?;
-        wire::decode_probe(&self.buffer[line])?;
-        self.speaks_meta = true;
-        Ok(())
-    }
 }
 
 /// One line of a list; `None` at its end.

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::super::is_dead_connection;
 use super::super::socket::{Deadline, Socket};
 use super::super::wire::{self, Found};
 use super::Each;
@@ -84,7 +83,7 @@ impl<'a> Values<'a> {
         self.asked.push_back(batch);
         match self.send(wait) {
             // What has become of the connection shows when the answers are read.
-            Err(fault) if is_dead_connection(&fault) => Ok(()),
+            Err(fault) if fault.is_dead_connection() => Ok(()),
             sent => sent.map_err(|fault| self.error(fault)),
         }
     }
@@ -126,7 +125,7 @@ impl<'a> Values<'a> {
                         return Ok(Went::On);
                     }
                 }
-                Err(fault) if self.proven && is_dead_connection(&fault) => {
+                Err(fault) if self.proven && fault.is_dead_connection() => {
                     stats::count(Counter::Retries);
                     self.proven = false;
                     self.socket = reconnect(wait)?;

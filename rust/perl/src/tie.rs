@@ -5,7 +5,6 @@
 //! - `lazy`: data whose values are made when they are asked for
 //! - `lock`: the lock manager; `store`: the store of objects of other classes; `report`: what was counted and merged
 
-pub(crate) mod base;
 pub(crate) mod lazy;
 pub(crate) mod life;
 pub(crate) mod lock;
@@ -146,7 +145,7 @@ fn fill(object: Object, session: &SharedSession, id: &Id, found: bool, warnings:
                 return Err(Error::text("was stored by another serializer").in_session(id));
             }
             let config = &session.options.config;
-            object.open_data(base, &config.limits, id)?;
+            object.open_data(&base.body, &config.limits, id)?;
             config.sliding && config.expiry.is_some() && base.origin == Origin::Servers
         };
         if renewed && let Some(principal) = object.recorded_principal(session)? {

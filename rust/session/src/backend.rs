@@ -11,8 +11,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::expiry::Expiry;
+use crate::spare::Buffer;
 use crate::wait::Wait;
 
 /// Identifies one state of an item: no two writes of the same item leave the same version.
@@ -102,6 +104,46 @@ impl<'a> ItemKey<'a> {
     }
 }
 
+/// What is stored: the value of an item to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Payload<'a> {
+    /// In one piece.
+    One(&'a [u8]),
+    /// In as many pieces as it lies in.
+    Pieces(&'a Bytes),
+}
+
+impl<'a> Payload<'a> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Payload::One(bytes) => bytes.len(),
+            Payload::Pieces(bytes) => bytes.len(),
+        }
+    }
+
+    pub(crate) fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        let (one, pieces) = match self {
+            Payload::One(bytes) => (Some(bytes), None),
+            Payload::Pieces(bytes) => (None, Some(bytes.pieces())),
+        };
+        one.into_iter().chain(pieces.into_iter().flatten())
+    }
+
+    /// The whole of it; that of pieces is put together.
+    pub(crate) fn whole(self) -> &'a [u8] {
+        match self {
+            Payload::One(bytes) => bytes,
+            Payload::Pieces(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Payload<'a> {
+    fn from(bytes: &'a T) -> Payload<'a> {
+        Payload::One(bytes.as_ref())
+    }
+}
+
 /// One operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op<'a> {
@@ -109,7 +151,7 @@ pub(crate) enum Op<'a> {
     /// its version.
     Get { key: ItemKey<'a>, body: bool, touch: Option<Expiry> },
     /// Writes an item.
-    Store { key: ItemKey<'a>, value: &'a [u8], flags: u32, expiry: Expiry, when: When },
+    Store { key: ItemKey<'a>, value: Payload<'a>, flags: u32, expiry: Expiry, when: When },
     /// Puts bytes after an item's value. Its flags and its expiry stay, its version does not. `after`: only
     /// while that version is good, whether it still is the item's or not.
     Append { key: ItemKey<'a>, bytes: &'a [u8], after: Option<Version> },
@@ -157,7 +199,7 @@ pub(crate) enum Reply {
 /// An item as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Buffer,
     pub(crate) flags: u32,
     pub(crate) version: Version,
     /// When it expires, as far as the backend says; before a `touch` took effect, or after it.
@@ -264,6 +306,15 @@ impl<'a> Op<'a> {
             Op::Store { when: When::Version(version), .. } | Op::Delete { version, .. } => Some(version),
             Op::Append { after, .. } => after,
             Op::Get { .. } | Op::Store { .. } | Op::Prepend { .. } | Op::Count { .. } | Op::Remove { .. } => None,
+        }
+    }
+
+    /// How many bytes of a value it brings along.
+    pub(crate) fn bytes_written(&self) -> Option<usize> {
+        match self {
+            Op::Store { value, .. } => Some(value.len()),
+            Op::Append { bytes, .. } | Op::Prepend { bytes, .. } => Some(bytes.len()),
+            Op::Get { .. } | Op::Count { .. } | Op::Delete { .. } | Op::Remove { .. } => None,
         }
     }
 

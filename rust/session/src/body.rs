@@ -11,16 +11,16 @@
 //! ```
 
 use crate::backend::{Item, Version};
+use crate::bytes::Bytes;
 use crate::envelope::{self, Encoding, Opened};
 use crate::error::SessionFault;
 use crate::merge::KeyName;
-use crate::spare::give_buffer;
 
 /// A session as the caller wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     /// The serialized session, with its `_session_id`.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// By what.
     pub encoding: Encoding,
     /// The session was emptied and filled anew: it replaces what is stored, with what others put
@@ -30,15 +30,15 @@ pub struct Body {
 
 impl Body {
     /// A session frozen by Storable.
-    pub fn storable(bytes: Vec<u8>) -> Body {
+    pub fn storable(bytes: impl Into<Bytes>) -> Body {
         let (encoding, whole) = (Encoding::Storable, false);
-        Body { bytes, encoding, whole }
+        Body { bytes: bytes.into(), encoding, whole }
     }
 
     /// A session in another serializer's words.
-    pub fn opaque(bytes: Vec<u8>) -> Body {
+    pub fn opaque(bytes: impl Into<Bytes>) -> Body {
         let (encoding, whole) = (Encoding::Opaque, false);
-        Body { bytes, encoding, whole }
+        Body { bytes: bytes.into(), encoding, whole }
     }
 }
 
@@ -46,7 +46,7 @@ impl Body {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// The serialized session.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// By what.
     pub encoding: Encoding,
     /// Which state of the session this is, where it came from.
@@ -55,7 +55,7 @@ pub struct Loaded {
     pub origin: Origin,
     /// What is stored under `version`, where that is more than `body`: others' changes that the
     /// caller has not seen.
-    pub(crate) stored: Option<Vec<u8>>,
+    pub(crate) stored: Option<Bytes>,
     /// The version of the copy in the local tier.
     pub(crate) local: Option<Version>,
 }
@@ -66,23 +66,15 @@ impl Loaded {
         let version = item.version;
         Ok(match envelope::open(item.value, item.flags)? {
             Opened::Session { body, encoding } => {
-                Some(Loaded { body, encoding, version, origin, stored: None, local: None })
+                Some(Loaded { body: body.into(), encoding, version, origin, stored: None, local: None })
             }
             Opened::Tombstone | Opened::Other => None,
         })
     }
 
-    /// Keeps the memory for the next session.
-    pub fn recycle(self) {
-        give_buffer(self.body);
-        if let Some(stored) = self.stored {
-            give_buffer(stored);
-        }
-    }
-
     /// What is stored: `body`, or, after a save that merged, `body` with the others' changes.
-    pub fn stored(&self) -> &[u8] {
-        self.stored.as_deref().unwrap_or(&self.body)
+    pub fn stored(&self) -> &Bytes {
+        self.stored.as_ref().unwrap_or(&self.body)
     }
 }
 

@@ -41,6 +41,7 @@ use crate::expiry::Expiry;
 use crate::id::{MAX_KEY, is_key};
 use crate::memcached;
 use crate::server::Target;
+use crate::spare::Buffer;
 use crate::stats;
 use crate::store::backend;
 use crate::wait::Wait;
@@ -89,7 +90,7 @@ impl<'a> Key<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     /// The bytes, no longer compressed.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// The client flags, as they are stored.
     pub flags: u32,
     /// To store against: [`Mode::Version`].
@@ -196,7 +197,7 @@ impl Client {
         };
         let when = mode.when();
         let expiry = Expiry::from_protocol(expiry);
-        self.change(key, |key| Op::Store { key, value, flags, expiry, when }, wait)
+        self.change(key, |key| Op::Store { key, value: value.into(), flags, expiry, when }, wait)
     }
 
     /// Puts bytes beside those of an item, which keeps its flags and its expiry.
@@ -333,5 +334,5 @@ fn open(key: Key<'_>, item: Item) -> Result<Value> {
         return Ok(Value { bytes: value, flags, version });
     }
     let bytes = envelope::inflate(&value, MAX_INFLATED).map_err(|fault| Error::item(key.bytes, fault))?;
-    Ok(Value { bytes, flags, version })
+    Ok(Value { bytes: bytes.into(), flags, version })
 }

@@ -20,7 +20,10 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::backend::Payload;
+use crate::bytes::Bytes;
 use crate::error::SessionFault;
+use crate::spare::Buffer;
 
 const STORABLE: u32 = 1;
 pub(crate) const GZIP: u32 = 2;
@@ -61,7 +64,7 @@ pub enum Encoding {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
     Session {
-        body: Vec<u8>,
+        body: Buffer,
         encoding: Encoding,
     },
     Tombstone,
@@ -93,14 +96,31 @@ pub(crate) fn is_copy(flags: u32) -> bool {
 ///
 /// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in
 /// `Cache::Memcached`.
-pub(crate) fn seal(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Cow<'_, [u8]>, u32) {
+pub(crate) fn seal(body: &Bytes, encoding: Encoding, threshold: Option<usize>) -> (Sealed<'_>, u32) {
     let flags = match encoding {
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
     };
-    match compress(body, threshold) {
-        Some(small) => (Cow::Owned(small), flags | GZIP),
-        None => (Cow::Borrowed(body), flags),
+    // Compressing looks at the whole.
+    let is_long = threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold);
+    match if is_long { compress(body, threshold) } else { None } {
+        Some(small) => (Sealed::Small(small), flags | GZIP),
+        None => (Sealed::AsItIs(body), flags),
+    }
+}
+
+/// A session as its item has it.
+pub(crate) enum Sealed<'a> {
+    Small(Vec<u8>),
+    AsItIs(&'a Bytes),
+}
+
+impl Sealed<'_> {
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        match self {
+            Sealed::Small(small) => small.into(),
+            Sealed::AsItIs(bytes) => Payload::Pieces(bytes),
+        }
     }
 }
 
@@ -113,7 +133,7 @@ pub(crate) fn compress(body: &[u8], threshold: Option<usize>) -> Option<Vec<u8>>
 }
 
 /// Unwraps an item.
-pub(crate) fn open(value: Vec<u8>, flags: u32) -> Result<Opened, SessionFault> {
+pub(crate) fn open(value: Buffer, flags: u32) -> Result<Opened, SessionFault> {
     if flags & TOMBSTONE != 0 {
         return Ok(Opened::Tombstone);
     }
@@ -124,7 +144,7 @@ pub(crate) fn open(value: Vec<u8>, flags: u32) -> Result<Opened, SessionFault> {
         Cow::Owned(inflated) => Some(inflated),
         Cow::Borrowed(_) => None,
     };
-    Ok(Opened::Session { body: inflated.unwrap_or(value), encoding: encoding(flags) })
+    Ok(Opened::Session { body: inflated.map_or(value, Buffer::from), encoding: encoding(flags) })
 }
 
 /// The serialized session in the item of one.
@@ -161,8 +181,15 @@ pub(crate) fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFaul
 mod tests {
     use super::*;
 
+    /// The value of a session's item, and its flags.
+    fn sealed(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Buffer, u32) {
+        let bytes = body.to_vec().into();
+        let (sealed, flags) = seal(&bytes, encoding, threshold);
+        (sealed.payload().whole().to_vec().into(), flags)
+    }
+
     fn session(body: &[u8], encoding: Encoding) -> Opened {
-        Opened::Session { body: body.to_vec(), encoding }
+        Opened::Session { body: body.to_vec().into(), encoding }
     }
 
     #[test]
@@ -172,9 +199,9 @@ mod tests {
         for encoding in [Encoding::Storable, Encoding::Opaque] {
             for body in [&b""[..], b"x", &repetitive, &noise] {
                 for threshold in [None, Some(0), Some(1), Some(800), Some(801)] {
-                    let (value, flags) = seal(body, encoding, threshold);
+                    let (value, flags) = sealed(body, encoding, threshold);
                     assert!(is_session(flags));
-                    assert_eq!(open(value.into_owned(), flags).unwrap(), session(body, encoding));
+                    assert_eq!(open(value, flags).unwrap(), session(body, encoding));
                 }
             }
         }
@@ -183,22 +210,22 @@ mod tests {
     #[test]
     fn compression_is_kept_where_it_saves_a_fifth() {
         let repetitive = b"session ".repeat(100);
-        let (value, flags) = seal(&repetitive, Encoding::Storable, Some(800));
+        let (value, flags) = sealed(&repetitive, Encoding::Storable, Some(800));
         assert_eq!(flags, STORABLE | GZIP);
         assert!(value.len() < 640);
-        assert_eq!(seal(&repetitive, Encoding::Storable, Some(801)).1, STORABLE);
+        assert_eq!(sealed(&repetitive, Encoding::Storable, Some(801)).1, STORABLE);
         let mut noise = vec![0; 800];
         getrandom::fill(&mut noise).unwrap();
-        assert_eq!(seal(&noise, Encoding::Storable, Some(1)).1, STORABLE);
+        assert_eq!(sealed(&noise, Encoding::Storable, Some(1)).1, STORABLE);
     }
 
     #[test]
     fn flags_decide_what_an_item_is() {
-        assert_eq!(open(TOMBSTONE_VALUE.to_vec(), TOMBSTONE_FLAGS).unwrap(), Opened::Tombstone);
-        assert_eq!(open(b"an id".to_vec(), 0).unwrap(), Opened::Other);
-        assert_eq!(open(b"text".to_vec(), 4).unwrap(), Opened::Other);
-        assert_eq!(open(b"x".to_vec(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
-        assert!(matches!(open(b"x".to_vec(), STORABLE | SEALED), Err(SessionFault::Sealed)));
+        assert_eq!(open(TOMBSTONE_VALUE.to_vec().into(), TOMBSTONE_FLAGS).unwrap(), Opened::Tombstone);
+        assert_eq!(open(b"an id".to_vec().into(), 0).unwrap(), Opened::Other);
+        assert_eq!(open(b"text".to_vec().into(), 4).unwrap(), Opened::Other);
+        assert_eq!(open(b"x".to_vec().into(), 1 | 0x00FF_0000).unwrap(), session(b"x", Encoding::Storable));
+        assert!(matches!(open(b"x".to_vec().into(), STORABLE | SEALED), Err(SessionFault::Sealed)));
         for (flags, is) in [(0, false), (1, true), (3, true), (17, false), (32, true), (48, false), (145, false)] {
             assert_eq!(is_session(flags), is, "{flags}");
         }
@@ -213,9 +240,9 @@ mod tests {
 
     #[test]
     fn damaged_gzip_is_an_error_at_every_byte() {
-        let (value, flags) = seal(&[7; 1000], Encoding::Storable, Some(1));
+        let (value, flags) = sealed(&[7; 1000], Encoding::Storable, Some(1));
         for end in 0..value.len() {
-            assert!(matches!(open(value[..end].to_vec(), flags), Err(SessionFault::Corrupt(_))), "cut at {end}");
+            assert!(matches!(open(value[..end].to_vec().into(), flags), Err(SessionFault::Corrupt(_))), "cut at {end}");
         }
     }
 

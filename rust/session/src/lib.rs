@@ -26,6 +26,7 @@
 
 mod backend;
 mod body;
+mod bytes;
 mod client;
 mod config;
 mod embedded;
@@ -50,6 +51,7 @@ mod wait;
 
 pub use backend::Version;
 pub use body::{Body, Loaded, Origin, Outcome, Saved};
+pub use bytes::{Bytes, Patch};
 pub use client::{Change, Client, Effect, Key, Mode, Request, Side, Value, disconnect};
 pub use config::{Config, Conflict};
 pub use envelope::{Encoding, MAX_INFLATED};
@@ -61,7 +63,7 @@ pub use lock::{End, Lock};
 pub use merge::KeyName;
 pub use principal::{Principal, digest};
 pub use server::{DEFAULT_MAP_SIZE, Server, Target};
-pub use spare::{give_buffer, take_buffer};
+pub use spare::{Buffer, give_buffer, take_buffer};
 pub use stats::stats;
 pub use store::{Moved, Restore, Restored, Store, Stored};
 pub use wait::{Interrupted, NoWait, Wait};

@@ -25,7 +25,7 @@
 
 use storable::Value;
 
-use crate::backend::{Backend, Item, Op, Reply, Version, When};
+use crate::backend::{Backend, Item, Op, Payload, Reply, Version, When};
 use crate::body::{Loaded, Origin};
 use crate::config::Config;
 use crate::envelope::{self, Encoding};
@@ -85,7 +85,7 @@ impl Local {
     ) -> Result<Option<Version>> {
         let when = useless.map_or(When::Missing, When::Version);
         let expiry = self.expiry.sooner(item.expiry);
-        Ok(stored(self.put(id, &item.value, item.flags, expiry, when, wait)?))
+        Ok(stored(self.put(id, (&item.value).into(), item.flags, expiry, when, wait)?))
     }
 
     /// Replaces the copy that we know; returns the new one's version. One that another request made
@@ -93,7 +93,7 @@ impl Local {
     pub(crate) fn renew(
         &mut self,
         id: &Id,
-        value: &[u8],
+        value: Payload<'_>,
         flags: u32,
         known: Option<Version>,
         wait: &mut dyn Wait,
@@ -135,7 +135,7 @@ impl Local {
     fn put(
         &mut self,
         id: &Id,
-        value: &[u8],
+        value: Payload<'_>,
         flags: u32,
         expiry: Expiry,
         when: When,

@@ -10,8 +10,12 @@
 //! buffer.extend_from_slice(b"a session");
 //! session::give_buffer(buffer);
 //! ```
+//!
+//! What is kept for longer is a [`Buffer`], which gives its memory back by itself.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
 
 /// How many are kept: what was read, what is written, and the request on its way.
 const COUNT: usize = 4;
@@ -26,12 +30,13 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty buffer with room for `capacity` bytes.
+/// An empty buffer with room for `capacity` bytes: the smallest that will do.
 pub fn take_buffer(capacity: usize) -> Vec<u8> {
     let spare = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
-        let fitting = spare.iter().position(|buffer| buffer.capacity() >= capacity);
-        fitting.map(|index| spare.swap_remove(index))
+        let fitting = spare.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= capacity);
+        let smallest = fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index);
+        smallest.map(|index| spare.swap_remove(index))
     });
     match spare {
         Ok(Some(buffer)) => buffer,
@@ -58,6 +63,80 @@ pub fn give_buffer(mut buffer: Vec<u8>) {
     });
 }
 
+/// Bytes whose memory goes to the spare ones with the last use of them.
+///
+/// They may lie behind others that nobody needs any more: moving them to the front would copy them.
+pub struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    /// What `memory` has from `start` on.
+    pub(crate) fn behind(memory: Vec<u8>, start: usize) -> Buffer {
+        Buffer { memory, start }
+    }
+
+    /// The same bytes in memory that holds nothing else.
+    pub fn into_vec(mut self) -> Vec<u8> {
+        let mut memory = std::mem::take(&mut self.memory);
+        memory.drain(..self.start.min(memory.len()));
+        memory
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(memory: Vec<u8>) -> Buffer {
+        Buffer { memory, start: 0 }
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Buffer {
+        Vec::new().into()
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.memory.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        give_buffer(std::mem::take(&mut self.memory));
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Buffer {
+        self.to_vec().into()
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Buffer {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Eq for Buffer {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +151,26 @@ mod tests {
         assert_eq!((again.as_ptr(), again.len()), (address, 0));
         let other = take_buffer(5_000);
         assert_ne!(other.as_ptr(), address);
+    }
+
+    #[test]
+    fn the_smallest_that_will_do_is_taken() {
+        for capacity in [50_000, 20_000, 100_000] {
+            give_buffer(Vec::with_capacity(capacity));
+        }
+        assert_eq!(take_buffer(10_000).capacity(), 20_000);
+        assert_eq!(take_buffer(60_000).capacity(), 100_000);
+    }
+
+    #[test]
+    fn what_lies_behind_is_all_that_is_seen_and_the_whole_comes_back() {
+        let memory = b"VA 4\r\nbody".to_vec();
+        let (address, buffer) = (memory.as_ptr(), Buffer::behind(memory, 6));
+        assert_eq!(buffer, b"body");
+        assert_eq!((buffer.clone().into_vec(), format!("{buffer:?}")), (b"body".to_vec(), format!("{:?}", b"body")));
+        assert_eq!(Buffer::behind(vec![1], 2), b"");
+        drop(buffer);
+        SPARE.with(|spare| assert!(spare.borrow().iter().any(|spare| spare.as_ptr() == address)));
     }
 
     #[test]

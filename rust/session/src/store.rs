@@ -24,7 +24,6 @@ mod moving;
 mod transaction;
 mod tries;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::keeping::{Restore, Restored, Stored};
@@ -32,8 +31,9 @@ pub use self::moving::Moved;
 
 use self::tries::Tries;
 
-use crate::backend::{Backend, Item, Op, Reply, Version, When};
+use crate::backend::{Backend, Item, Op, Payload, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
+use crate::bytes::Bytes;
 use crate::config::{Config, Conflict};
 use crate::embedded::Embedded;
 use crate::envelope::{self, Encoding, Opened};
@@ -148,7 +148,10 @@ impl Store {
             let (put, reply) = self.put(id, &body.bytes, body.encoding, when, principal, beside.take(), wait)?;
             answer = answer.or(reply);
             match put {
-                Put::Stored(version) => return Ok((self.stored(id, body, None, version, None, wait)?, answer)),
+                Put::Stored(version) => {
+                    let stored = body.bytes.clone();
+                    return Ok((self.stored(id, body, stored, version, None, wait)?, answer));
+                }
                 Put::Missing => when = When::Missing,
                 Put::Cut(error) => {
                     tries.cut(error)?;
@@ -245,12 +248,8 @@ impl Store {
             recorded |= principal.is_some();
             match self.put(id, &bytes, body.encoding, condition, principal, None, wait)?.0 {
                 Put::Stored(version) => {
-                    let stored = match bytes {
-                        Cow::Owned(bytes) => Some(bytes),
-                        Cow::Borrowed(_) => None,
-                    };
                     let local = base.and_then(|base| base.local);
-                    let base = Some(self.stored(id, body, stored, version, local, wait)?);
+                    let base = Some(self.stored(id, body, bytes, version, local, wait)?);
                     return Ok(Saved { outcome, base });
                 }
                 Put::Missing => when = Some(When::Missing),
@@ -307,7 +306,9 @@ impl Store {
             };
             let when = When::Version(version);
             let buried = match self.servers.one(tombstone(id, when), wait) {
-                Err(error) if error.is_broken_off() => self.find_out(id, value, flags, TOMBSTONE, when, error, wait)?,
+                Err(error) if error.is_broken_off() => {
+                    self.find_out(id, value.into(), flags, TOMBSTONE, when, error, wait)?
+                }
                 reply => Put::from(reply?),
             };
             match buried {
@@ -385,31 +386,31 @@ impl Store {
     }
 
     /// What to store first: the caller's bytes, with what an earlier merge put beside them.
-    fn combine_with_stored<'b>(&self, id: &Id, base: Option<&Loaded>, body: &'b Body) -> Result<Cow<'b, [u8]>> {
+    fn combine_with_stored(&self, id: &Id, base: Option<&Loaded>, body: &Body) -> Result<Bytes> {
         match base {
             Some(Loaded { body: before, stored: Some(stored), .. }) if !body.whole => {
                 let merged = merge::three_way(before, stored, &body.bytes, &self.config.limits)
                     .map_err(|fault| Error::session(id, fault))?;
-                Ok(Cow::Owned(merged.bytes))
+                Ok(merged.bytes.into())
             }
-            _ => Ok(Cow::Borrowed(&body.bytes)),
+            _ => Ok(body.bytes.clone()),
         }
     }
 
     /// What to store when the servers have `theirs`.
-    fn reconcile<'b>(
+    fn reconcile(
         &self,
         id: &Id,
         base: Option<&Loaded>,
         theirs: &[u8],
         encoding: Encoding,
-        body: &'b Body,
-    ) -> Result<(Cow<'b, [u8]>, Outcome)> {
-        let ours = || Ok((Cow::Borrowed(&body.bytes[..]), Outcome::Stored));
+        body: &Body,
+    ) -> Result<(Bytes, Outcome)> {
+        let ours = || Ok((body.bytes.clone(), Outcome::Stored));
         let Some(base) = base else {
             return ours();
         };
-        if theirs == base.stored() {
+        if *theirs == **base.stored() {
             return Ok((self.combine_with_stored(id, Some(base), body)?, Outcome::Stored));
         }
         match self.config.conflict {
@@ -424,7 +425,7 @@ impl Store {
         let merged = merge::three_way(&base.body, theirs, &body.bytes, &self.config.limits)
             .map_err(|fault| Error::session(id, fault))?;
         let outcome = Outcome::Merged { theirs: merged.theirs, ours: merged.ours };
-        Ok((Cow::Owned(merged.bytes), outcome))
+        Ok((merged.bytes.into(), outcome))
     }
 
     /// Writes a session, and in the same round trip the reverse record and whatever is to be done
@@ -433,7 +434,7 @@ impl Store {
     fn put(
         &mut self,
         id: &Id,
-        body: &[u8],
+        body: &Bytes,
         encoding: Encoding,
         when: When,
         principal: Option<&Principal>,
@@ -441,11 +442,12 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<(Put, Option<Result<Reply>>)> {
         let expiry = self.expiry();
-        let (value, flags) = envelope::seal(body, encoding, self.config.compress_threshold);
-        let session = Op::Store { key: id.key(), value: &value, flags, expiry, when };
+        let (sealed, flags) = envelope::seal(body, encoding, self.config.compress_threshold);
+        let value = sealed.payload();
+        let session = Op::Store { key: id.key(), value, flags, expiry, when };
         let record = principal.map(|principal| Op::Store {
             key: principal.key(),
-            value: id.as_bytes(),
+            value: id.as_bytes().into(),
             flags: 0,
             expiry,
             when: When::Always,
@@ -453,7 +455,7 @@ impl Store {
         let ops: Vec<Op<'_>> = std::iter::once(session).chain(record).chain(beside).collect();
         let mut replies = self.servers.exchange(&ops, wait)?.into_iter();
         let put = match replies.next().expect("a reply to each operation") {
-            Err(error) if error.is_broken_off() => self.find_out(id, &value, flags, expiry, when, error, wait)?,
+            Err(error) if error.is_broken_off() => self.find_out(id, value, flags, expiry, when, error, wait)?,
             reply => Put::from(reply?),
         };
         if let Some(record) = record {
@@ -474,7 +476,7 @@ impl Store {
     fn find_out(
         &mut self,
         id: &Id,
-        value: &[u8],
+        value: Payload<'_>,
         flags: u32,
         expiry: Expiry,
         when: When,
@@ -483,12 +485,14 @@ impl Store {
     ) -> Result<Put> {
         let again = |when| Op::Store { key: id.key(), value, flags, expiry, when };
         match (self.servers.get(id.key(), None, wait)?, when) {
-            (Some(Item { value: found, flags: its, version, .. }), _) if its == flags && found == value => match when {
-                When::Version(before) if before.number == version.number => {
-                    self.servers.one(again(When::Version(version)), wait).map(Put::from)
+            (Some(Item { value: found, flags: its, version, .. }), _) if its == flags && *found == *value.whole() => {
+                match when {
+                    When::Version(before) if before.number == version.number => {
+                        self.servers.one(again(When::Version(version)), wait).map(Put::from)
+                    }
+                    _ => Ok(Put::Stored(version)),
                 }
-                _ => Ok(Put::Stored(version)),
-            },
+            }
             (Some(_), When::Version(_)) => Ok(Put::Cut(broken)),
             (Some(_), _) => Ok(Put::Exists),
             (None, When::Missing) => self.servers.one(again(When::Missing), wait).map(Put::from),
@@ -502,21 +506,19 @@ impl Store {
         &mut self,
         id: &Id,
         body: Body,
-        stored: Option<Vec<u8>>,
+        stored: Bytes,
         version: Version,
         local: Option<Version>,
         wait: &mut dyn Wait,
     ) -> Result<Loaded> {
-        let stored = stored.filter(|stored| *stored != body.bytes);
         let local = match &mut self.local {
             Some(tier) => {
-                let whole = stored.as_deref().unwrap_or(&body.bytes);
-                let threshold = self.config.compress_threshold;
-                let (value, flags) = envelope::seal(whole, body.encoding, threshold);
-                tier.renew(id, &value, flags, local, wait)?
+                let (sealed, flags) = envelope::seal(&stored, body.encoding, self.config.compress_threshold);
+                tier.renew(id, sealed.payload(), flags, local, wait)?
             }
             None => None,
         };
+        let stored = Some(stored).filter(|stored| *stored != body.bytes);
         Ok(Loaded { body: body.bytes, encoding: body.encoding, version, origin: Origin::Servers, stored, local })
     }
 
@@ -604,7 +606,7 @@ pub(crate) fn backend(target: &Target, config: &Config) -> Box<dyn Backend> {
 fn tombstone(id: &Id, when: When) -> Op<'_> {
     Op::Store {
         key: id.key(),
-        value: envelope::TOMBSTONE_VALUE,
+        value: envelope::TOMBSTONE_VALUE.into(),
         flags: envelope::TOMBSTONE_FLAGS,
         expiry: TOMBSTONE,
         when,

@@ -1,5 +1,7 @@
 //! Where an image is written to.
 
+use std::ops::Range;
+
 /// Takes the bytes of an image, one piece after the other.
 ///
 /// `Vec<u8>` is one. Another can be memory that somebody else wants the image in:
@@ -32,6 +34,12 @@
 pub trait Output {
     /// Appends some bytes.
     fn append(&mut self, bytes: &[u8]);
+
+    /// Appends a part of bytes that stay where they are for longer: an output that knows them need not copy them.
+    #[inline]
+    fn append_from(&mut self, bytes: &[u8], range: Range<usize>) {
+        self.append(bytes.get(range).unwrap_or_default());
+    }
 
     /// How many bytes there are.
     fn len(&self) -> usize;

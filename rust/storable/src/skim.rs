@@ -21,6 +21,8 @@
 //! assert!(skim::<Entry>(b"\x05\x0b\x03\0\0\0\x01\x11\x01A\x05\0\0\0\x01k", &Limits::default()).is_none());
 //! ```
 
+use std::ops::Range;
+
 use crate::build::KeyFlags;
 use crate::consts::{MAX_LENGTH, tag};
 use crate::limits::Limits;
@@ -68,14 +70,14 @@ impl Entry {
         part(image, self.value, self.value_end)
     }
 
-    /// The bytes of the key with what is before it: its flags, if the hash has those, and its length.
-    pub fn whole_key<'a>(&self, image: &'a [u8]) -> &'a [u8] {
-        part(image, self.value_end, self.key_end)
+    /// Where the key lies with what is before it: its flags, if the hash has those, and its length.
+    pub fn whole_key(&self) -> Range<usize> {
+        widen(self.value_end)..widen(self.key_end)
     }
 
-    /// The bytes of all entries from this one to `last`, both included.
-    pub fn run<'a>(&self, last: &Entry, image: &'a [u8]) -> &'a [u8] {
-        part(image, self.value, last.key_end)
+    /// Where all entries lie from this one to `last`, both included.
+    pub fn run(&self, last: &Entry) -> Range<usize> {
+        widen(self.value)..widen(last.key_end)
     }
 
     /// Where the value begins, and where it ends.

@@ -8,6 +8,7 @@
 //! that the next value gets, and [`Writer::object`] refers back to it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::build::{HashFlags, KeyFlags, RefKind, Shape};
 use crate::consts::{FILE_MAGIC, LARGE_PATTERN, LONG_CLASS, MAJOR, MAX_LENGTH, SHORT_CLASS, flag, hook, tag};
@@ -235,10 +236,10 @@ impl<O: Output> Writer<O> {
         Ok(())
     }
 
-    /// Pairs, or the rest of one, as another image in network order has them. They are not counted, so nothing can refer
+    /// Pairs, or the rest of one, that lie in another image, in network order. They are not counted, so nothing can refer
     /// to a [`number`](Self::number) after that.
-    pub fn copied(&mut self, bytes: &[u8]) {
-        self.out.append(bytes);
+    pub fn copied(&mut self, image: &[u8], range: Range<usize>) {
+        self.out.append_from(image, range);
     }
 
     /// A reference; its target must come next.

@@ -6,7 +6,7 @@
 //! | 2 | gzip'd; done and undone by `session` |
 //! | 4 | a string of characters, in UTF-8 (Cache::Memcached::Fast, when asked to) |
 
-use session::{Value, give_buffer};
+use session::Value;
 use storable::{Limits, Options};
 
 use crate::codec::classes::Classes;
@@ -40,10 +40,10 @@ pub(super) fn write_string(perl: Perl, value: Scalar, utf8: bool, mut buffer: Ve
     Ok((buffer, 0))
 }
 
-/// Makes the Perl value of an item. The memory of what was read is kept for the next.
+/// Makes the Perl value of an item.
 pub(super) fn read(perl: Perl, key: &[u8], value: Value, utf8: bool, classes: &Classes) -> Result<Owned> {
     let Value { bytes, flags, .. } = value;
-    let made = if flags & STORABLE != 0 {
+    if flags & STORABLE != 0 {
         revive(perl, &bytes, &Thaw::session(Limits::default(), classes)).map_err(|error| match error {
             Error::Storable(error) => Error::text(format!("key {}: {error}", key.escape_ascii())),
             Error::Text(text) => Error::text(format!("key {}: {text}", key.escape_ascii())),
@@ -53,7 +53,5 @@ pub(super) fn read(perl: Perl, key: &[u8], value: Value, utf8: bool, classes: &C
         Ok(perl.utf8(&bytes))
     } else {
         Ok(perl.bytes(&bytes))
-    };
-    give_buffer(bytes);
-    made
+    }
 }

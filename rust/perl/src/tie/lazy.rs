@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use libperl_sys::{PerlInterpreter, SV};
-use session::Id;
+use session::{Bytes, Id};
 use storable::{Entry, Limits, skim};
 
 use crate::codec::thaw::thaw_entries;
@@ -25,7 +25,6 @@ use crate::perl::Perl;
 use crate::perl::hash::Hash;
 use crate::perl::scalar::{Name, Scalar};
 use crate::perl::shim;
-use crate::tie::base::Base;
 
 /// What a string of up to 255 bytes begins with, before its length.
 const SHORT_STRING: u8 = 10;
@@ -37,7 +36,7 @@ const MOST_SEARCHES: usize = 32;
 /// What is left of an image.
 #[derive(Clone)]
 pub(crate) struct Lazy {
-    base: Base,
+    bytes: Bytes,
     id: Id,
     limits: Limits,
     flagged: bool,
@@ -70,10 +69,10 @@ impl From<Entry> for Part {
 
 impl Lazy {
     /// What was read, if it is such that values can be made of it one by one.
-    pub(crate) fn of(base: &Base, limits: &Limits, id: &Id) -> Option<Lazy> {
-        let skimmed = skim(&base.body, limits)?;
+    pub(crate) fn of(bytes: &Bytes, limits: &Limits, id: &Id) -> Option<Lazy> {
+        let skimmed = skim(bytes, limits)?;
         let (flagged, parts) = (skimmed.flagged, skimmed.entries);
-        Some(Lazy { base: base.clone(), id: id.clone(), limits: *limits, flagged, parts, searches: 0 })
+        Some(Lazy { bytes: bytes.clone(), id: id.clone(), limits: *limits, flagged, parts, searches: 0 })
     }
 
     /// The session's id.
@@ -90,8 +89,8 @@ impl Lazy {
     }
 
     /// The bytes that the keys lie in.
-    pub(crate) fn image(&self) -> &[u8] {
-        &self.base.body
+    pub(crate) fn image(&self) -> &Bytes {
+        &self.bytes
     }
 
     /// Whether the image has flags with its keys.
@@ -144,7 +143,7 @@ impl Lazy {
         let Some(entry) = self.take(name) else {
             return Ok(false);
         };
-        thaw_entries(perl, &self.base.body, [entry], hash, &self.limits)?;
+        thaw_entries(perl, &self.bytes, [entry], hash, &self.limits)?;
         Ok(true)
     }
 
@@ -152,7 +151,7 @@ impl Lazy {
     pub(crate) fn make_all(&mut self, perl: Perl, hash: Hash) -> Result<()> {
         let parts = std::mem::take(&mut self.parts);
         let stored = parts.iter().filter(|part| part.state == State::Stored).map(|part| part.entry);
-        thaw_entries(perl, &self.base.body, stored, hash, &self.limits)
+        thaw_entries(perl, &self.bytes, stored, hash, &self.limits)
     }
 }
 

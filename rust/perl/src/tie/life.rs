@@ -21,7 +21,6 @@ use crate::perl::Perl;
 use crate::perl::scalar::Scalar;
 use crate::perl::signals::Signals;
 use crate::state::{self, SharedStore};
-use crate::tie::base::Base;
 use crate::tie::options::{Missing, OnError, Options};
 
 /// What is known about the session in the store.
@@ -48,7 +47,7 @@ pub(crate) struct Session {
     /// The user was told that nothing will be written.
     warned: bool,
     id: Option<Id>,
-    base: Option<Base>,
+    base: Option<Loaded>,
     store: Option<SharedStore>,
     lock: Option<Lock>,
     /// The lock is that of the thread which this one's session was copied from.
@@ -116,9 +115,9 @@ impl Session {
             None => self.store.insert(state::store(perl, &self.options.config)?).clone(),
         };
         let result = match shared.try_borrow_mut() {
-            Ok(mut store) => work(&mut store, self.base.as_deref(), &mut signals),
+            Ok(mut store) => work(&mut store, self.base.as_ref(), &mut signals),
             // A signal handler came while the same store waits.
-            Err(_) => work(&mut session::Store::open(self.options.config.clone())?, self.base.as_deref(), &mut signals),
+            Err(_) => work(&mut session::Store::open(self.options.config.clone())?, self.base.as_ref(), &mut signals),
         };
         signals.outcome(result)
     }
@@ -160,7 +159,7 @@ impl Session {
             Some(None) => self.known = Known::Missing,
             Some(Some(loaded)) => {
                 self.known = Known::Stored;
-                self.base = Some(Base::new(loaded));
+                self.base = Some(loaded);
                 return Ok(true);
             }
         }
@@ -269,7 +268,7 @@ impl Session {
     }
 
     /// What was last read or written.
-    pub(crate) fn base(&self) -> Option<&Base> {
+    pub(crate) fn base(&self) -> Option<&Loaded> {
         self.base.as_ref()
     }
 
@@ -361,7 +360,7 @@ impl Session {
             }
         }
         self.known = Known::Stored;
-        self.base = saved.base.map(Base::new);
+        self.base = saved.base;
         Ok(())
     }
 
@@ -463,7 +462,7 @@ impl Session {
         if lock.is_some() {
             self.lock = lock;
         }
-        self.base = Some(Base::new(base));
+        self.base = Some(base);
         self.known = Known::Stored;
         self.id = Some(id.clone());
         Ok(true)

@@ -115,7 +115,7 @@ fn body(store: &SharedSession, object: Object) -> Result<(Body, Option<Principal
     let serializer = object.serializer();
     let serialized = object.hash.get(perl, "serialized").filter(|bytes| bytes.is_defined());
     let bytes = match serialized {
-        Some(bytes) if object.data()?.len() == before => bytes.to_bytes(perl)?,
+        Some(bytes) if object.data()?.len() == before => bytes.to_bytes(perl)?.into(),
         _ if serializer == Serializer::Ours => object.freeze(store, &object.id()?)?,
         _ => {
             let sub = object.hash.get(perl, "serialize").and_then(Scalar::code);
@@ -123,7 +123,7 @@ fn body(store: &SharedSession, object: Object) -> Result<(Body, Option<Principal
             let session = perl.reference(object.hash.scalar());
             perl.call(sub, &[session.scalar()])?.free()?;
             let bytes = object.hash.get(perl, "serialized").filter(|bytes| bytes.is_defined());
-            bytes.ok_or_else(|| Error::text("the session's serializer left nothing"))?.to_bytes(perl)?
+            bytes.ok_or_else(|| Error::text("the session's serializer left nothing"))?.to_bytes(perl)?.into()
         }
     };
     let body = match serializer {

@@ -99,7 +99,7 @@ impl<'a> Request<'a> {
         match *self {
             Request::Store { value, flags, expiry, mode, .. } => Op::Store {
                 key,
-                value: small.unwrap_or(value),
+                value: small.unwrap_or(value).into(),
                 flags: if small.is_some() { flags | GZIP } else { flags },
                 expiry: Expiry::from_protocol(expiry),
                 when: mode.when(),
@@ -212,11 +212,7 @@ impl Client {
                 batch.fail(error);
                 continue;
             }
-            let size = match op {
-                Op::Store { value, .. } => value.len(),
-                Op::Append { bytes, .. } | Op::Prepend { bytes, .. } => bytes.len(),
-                _ => 0,
-            };
+            let size = op.bytes_written().unwrap_or_default();
             if round.len() == ROUND_OPS || (!round.is_empty() && bytes + size > ROUND_BYTES) {
                 self.round(&mut batch, std::mem::take(&mut round), wait)?;
                 bytes = 0;

@@ -45,7 +45,7 @@ pub(super) fn store(
     let size = HEADER + record.value.len();
     environment.items.put_reserved(transaction, key, size, |space| {
         std::io::Write::write_all(space, &record.header())?;
-        std::io::Write::write_all(space, record.value)
+        record.value.pieces().try_for_each(|piece| std::io::Write::write_all(space, piece))
     })?;
     Ok(())
 }

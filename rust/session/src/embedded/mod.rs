@@ -40,6 +40,7 @@ use crate::config::Config;
 use crate::error::{EmbeddedFault, Error, Kind, Result, SessionFault};
 use crate::expiry::now;
 use crate::inspect::Room;
+use crate::spare::Buffer;
 use crate::wait::Wait;
 
 /// How many expired items a write removes on its way.
@@ -216,10 +217,10 @@ fn apply(
             };
             let item = record.to_item(true, now);
             if let Some(expiry) = touch {
-                let renewed = Record { expires: expiry.at(now), value: &item.value, ..record };
+                let renewed = Record { expires: expiry.at(now), value: (&item.value).into(), ..record };
                 store(environment, transaction, key, renewed)?;
             }
-            let value = if body { item.value } else { Vec::new() };
+            let value = if body { item.value } else { Buffer::default() };
             Ok(Reply::Item(crate::backend::Item { value, ..item }))
         }
         Op::Store { value, flags, expiry, when, .. } => {
@@ -242,11 +243,11 @@ fn apply(
                 return Ok(Reply::Missing);
             };
             let value = match op {
-                Op::Prepend { .. } => [bytes, record.value].concat(),
-                _ => [record.value, bytes].concat(),
+                Op::Prepend { .. } => [bytes, record.value.whole()].concat(),
+                _ => [record.value.whole(), bytes].concat(),
             };
             let version = Version::of(transaction.id() as u64);
-            let longer = Record { version, value: &value, ..record };
+            let longer = Record { version, value: (&value).into(), ..record };
             store(environment, transaction, key, longer)?;
             Ok(Reply::Stored(version))
         }
@@ -254,10 +255,11 @@ fn apply(
             let Some(record) = found else {
                 return Ok(Reply::Missing);
             };
-            let before = number(record.value).ok_or(EmbeddedFault::NotNumber)?;
+            let before = number(record.value.whole()).ok_or(EmbeddedFault::NotNumber)?;
             let after = if down { before.saturating_sub(by) } else { before.wrapping_add(by) };
             let value = after.to_string();
-            let counted = Record { version: Version::of(transaction.id() as u64), value: value.as_bytes(), ..record };
+            let counted =
+                Record { version: Version::of(transaction.id() as u64), value: value.as_bytes().into(), ..record };
             store(environment, transaction, key, counted)?;
             Ok(Reply::Counted(after))
         }

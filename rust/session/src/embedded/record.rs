@@ -9,10 +9,10 @@
 //! minutes, rounded up: it serves to find what can be swept, and does not change with every save of
 //! a busy session.
 
-use crate::backend::{Item, Version};
+use crate::backend::{Item, Payload, Version};
 use crate::error::EmbeddedFault;
 use crate::expiry::Expiry;
-use crate::spare::take_buffer;
+use crate::spare::{Buffer, take_buffer};
 
 /// What stands before the value.
 pub(super) const HEADER: usize = 8 + 8 + 4;
@@ -25,7 +25,7 @@ pub(super) struct Record<'a> {
     pub(super) version: Version,
     pub(super) expires: u64,
     pub(super) flags: u32,
-    pub(super) value: &'a [u8],
+    pub(super) value: Payload<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -38,7 +38,7 @@ impl<'a> Record<'a> {
             version: Version::of(u64::from_le_bytes(*version)),
             expires: u64::from_le_bytes(*expires),
             flags: u32::from_le_bytes(*flags),
-            value,
+            value: value.into(),
         })
     }
 
@@ -57,7 +57,7 @@ impl<'a> Record<'a> {
 
     pub(super) fn to_item(self, body: bool, now: u64) -> Item {
         Item {
-            value: if body { copy(self.value) } else { Vec::new() },
+            value: if body { copy(self.value.whole()) } else { Buffer::default() },
             flags: self.flags,
             version: self.version,
             expiry: match self.expires {
@@ -89,10 +89,10 @@ pub(super) fn split_index_key(entry: &[u8]) -> Option<(u64, &[u8])> {
     Some((u64::from_be_bytes(*minute), key))
 }
 
-fn copy(value: &[u8]) -> Vec<u8> {
+fn copy(value: &[u8]) -> Buffer {
     let mut copy = take_buffer(value.len());
     copy.extend_from_slice(value);
-    copy
+    copy.into()
 }
 
 #[cfg(test)]
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let record = Record { version: Version::of(7), expires: 1_700_000_000_123, flags: 17, value: b"value" };
-        let bytes = [&record.header()[..], record.value].concat();
+        let record = Record { version: Version::of(7), expires: 1_700_000_000_123, flags: 17, value: b"value".into() };
+        let bytes = [&record.header()[..], record.value.whole()].concat();
         let read = Record::read(&bytes).unwrap();
         assert_eq!(read.expires, record.expires);
         assert_eq!(read.to_item(true, 0), record.to_item(true, 0));
@@ -114,8 +114,9 @@ mod tests {
 
     #[test]
     fn what_is_left_is_rounded_up() {
-        let left =
-            |expires| Record { version: Version::of(7), expires, flags: 1, value: b"" }.to_item(true, 5_000).expiry;
+        let left = |expires| {
+            Record { version: Version::of(7), expires, flags: 1, value: b"".into() }.to_item(true, 5_000).expiry
+        };
         for (expires, seconds) in [(0, 0), (5_001, 1), (6_000, 1), (6_001, 2)] {
             assert_eq!(left(expires), Expiry::seconds(Some(seconds)), "{expires}");
         }

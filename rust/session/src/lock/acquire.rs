@@ -277,7 +277,7 @@ impl<'a> Attempt<'a> {
         'a: 't,
     {
         let expiry = Expiry::fixed(self.ttl.as_secs().max(SHORTEST).saturating_add(KEPT));
-        Op::Store { key: self.id.lock_key(), value: text.as_bytes(), flags: 0, expiry, when }
+        Op::Store { key: self.id.lock_key(), value: text.as_bytes().into(), flags: 0, expiry, when }
     }
 
     fn lock(&self, version: Version, has_queue: bool) -> Lock {
@@ -330,7 +330,7 @@ fn fence(
             return Ok(());
         }
         let when = When::Version(version);
-        match backend.one(Op::Store { key: id.key(), value: &item.value, flags, expiry, when }, wait) {
+        match backend.one(Op::Store { key: id.key(), value: (&item.value).into(), flags, expiry, when }, wait) {
             Ok(Reply::Stored(version)) => {
                 item.version = version;
                 *found = Some(Reply::Item(item));

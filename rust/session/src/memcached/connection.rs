@@ -19,18 +19,24 @@ use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
 use crate::backend::{ANY_CONNECTION, Op, Reply, Version};
 use crate::error::Fault;
-use crate::spare::take_buffer;
+use crate::spare::{Buffer, give_buffer, take_buffer};
 use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
-/// Room for what a read takes in at once; longer values are read straight into their own memory.
+/// Room for what a read takes in at once, until longer values have been seen.
 const BUFFER: usize = 16 << 10;
+
+/// The most room for that. Longer values are read straight into their own memory.
+const LARGEST_BUFFER: usize = 256 << 10;
 
 /// The longest first line of an answer: a key, and a few flags.
 const LINE: usize = 2 << 10;
 
 /// As long as nearly all of them are.
 const FEW: usize = 128;
+
+/// A value of this length is not copied out of the buffer.
+const LONG: usize = 4 << 10;
 
 /// How much memory a value gets ahead of its bytes, so that a length alone can't fill the memory.
 const AHEAD: usize = 1 << 20;
@@ -52,6 +58,8 @@ pub(super) struct Connection {
     buffer: Vec<u8>,
     /// How many of them were used.
     used: usize,
+    /// How much room the next values want there.
+    expected: usize,
     /// The token of the last command.
     token: u32,
     probe: Probe,
@@ -78,8 +86,9 @@ impl Connection {
         Ok(Connection {
             socket,
             serial: OPENED.fetch_add(1, Ordering::Relaxed) + 1,
-            buffer: Vec::with_capacity(BUFFER),
+            buffer: Vec::new(),
             used: 0,
+            expected: BUFFER,
             token: 0,
             probe: Probe::Ahead,
             item_size_max: None,
@@ -119,18 +128,7 @@ impl Connection {
         deadline: Deadline,
         wait: &mut dyn Wait,
     ) -> Result<(), Fault> {
-        let largest = ops
-            .filter_map(|op| match op {
-                Op::Store { key, value, .. }
-                | Op::Append { key, bytes: value, .. }
-                | Op::Prepend { key, bytes: value }
-                    if !key.is_beside() =>
-                {
-                    Some(value.len())
-                }
-                _ => None,
-            })
-            .max();
+        let largest = ops.filter(|op| !op.key().is_beside()).filter_map(Op::bytes_written).max();
         let Some(largest) = largest else {
             return Ok(());
         };
@@ -221,6 +219,9 @@ impl Connection {
         self.buffer.clear();
         self.used = 0;
         self.answered = false;
+        if self.buffer.capacity() < self.expected {
+            give_buffer(std::mem::replace(&mut self.buffer, take_buffer(self.expected)));
+        }
         stats::count(Counter::RoundTrips);
         stats::add(Counter::BytesSent, len as u64);
         Ok(())
@@ -282,8 +283,14 @@ impl Connection {
     }
 
     /// A value and the line end after it.
-    fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Vec<u8>, Fault> {
+    fn value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Buffer, Fault> {
         let whole = length + 2;
+        if length >= LONG {
+            if self.is_worth(whole) {
+                return self.long_value(length, deadline, wait);
+            }
+            self.expected = (whole + whole / 8 + LINE).clamp(self.expected, LARGEST_BUFFER);
+        }
         let here = whole.min(self.buffer.len() - self.used);
         let mut value = take_buffer(whole.min(AHEAD.max(here)));
         value.extend_from_slice(&self.buffer[self.used..self.used + here]);
@@ -304,7 +311,32 @@ impl Connection {
             return Err(wire::out_of_step(&value[length..whole]));
         }
         value.truncate(length);
-        Ok(value)
+        Ok(value.into())
+    }
+
+    /// Whether the buffer can be given away for so many bytes of it: they have room there, and fill enough of it, and less
+    /// is to be copied than if they were.
+    fn is_worth(&self, whole: usize) -> bool {
+        let after = (self.buffer.len() - self.used).saturating_sub(whole);
+        let room = self.buffer.capacity();
+        whole <= room - self.used && room <= whole.saturating_mul(4) && after <= whole
+    }
+
+    /// A value that gets the buffer, so that it need not be copied.
+    fn long_value(&mut self, length: usize, deadline: Deadline, wait: &mut dyn Wait) -> Result<Buffer, Fault> {
+        let (start, end) = (self.used, self.used + length);
+        while self.buffer.len() < end + 2 {
+            self.fill(deadline, wait)?;
+        }
+        if self.buffer[end..end + 2] != *b"\r\n" {
+            return Err(wire::out_of_step(&self.buffer[end..end + 2]));
+        }
+        let mut rest = take_buffer(self.buffer.len() - (end + 2));
+        rest.extend_from_slice(&self.buffer[end + 2..]);
+        let mut memory = std::mem::replace(&mut self.buffer, rest);
+        self.used = 0;
+        memory.truncate(end);
+        Ok(Buffer::behind(memory, start))
     }
 
     /// Reads what there is into the buffer.

@@ -282,7 +282,7 @@ impl Memcached {
         };
         for op in members() {
             if let Op::Store { key, value, .. } = op {
-                let size = wire::item_size(&key.after(&self.namespace), value);
+                let size = wire::item_size(&key.after(&self.namespace), *value);
                 if size > limit {
                     return Err(Kind::Session {
                         id: key.after(b"").escape_ascii().to_string(),

@@ -8,6 +8,7 @@
 use crate::backend::{Item, Op, Reply, Version, When};
 use crate::expiry::Expiry;
 use crate::id::MAX_KEY;
+use crate::spare::Buffer;
 
 use super::request::Request;
 
@@ -48,7 +49,7 @@ pub(super) fn encode<'a>(op: &Op<'a>, namespace: &[u8], token: u32, request: &mu
             }
             number(bytes, b" O", u64::from(token));
             bytes.extend_from_slice(b"\r\n");
-            request.push_value(value);
+            value.pieces().for_each(|piece| request.push_value(piece));
             request.bytes().extend_from_slice(b"\r\n");
         }
         Op::Delete { .. } | Op::Remove { .. } => {
@@ -82,7 +83,7 @@ fn number(bytes: &mut Vec<u8>, before: &[u8], number: u64) {
 }
 
 /// Reads the usual answer to one of the three; `None` for any other. The value is taken only with the answer.
-pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: &mut Option<Vec<u8>>) -> Option<Reply> {
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], value: &mut Option<Buffer>) -> Option<Reply> {
     let (code, rest) = line.split_first_chunk::<2>()?;
     let rest = match (op, code, &value) {
         (Op::Store { .. } | Op::Delete { .. } | Op::Remove { .. }, b"HD", None)
@@ -186,7 +187,7 @@ mod tests {
             for when in [When::Always, When::Missing, When::Present, When::Version(Version::of(u64::MAX))] {
                 for (flags, seconds) in [(0, 0), (1, 2_592_000), (u32::MAX, 31_536_000)] {
                     let expiry = Expiry::seconds(Some(seconds));
-                    operations.push(Op::Store { key, value, flags, expiry, when });
+                    operations.push(Op::Store { key, value: value.into(), flags, expiry, when });
                 }
             }
         }
@@ -270,13 +271,13 @@ mod tests {
             "HD c8 O",
         ];
         let key = ItemKey::of(b"k");
-        let store = Op::Store { key, value: b"", flags: 0, expiry: Expiry::NEVER, when: When::Always };
+        let store = Op::Store { key, value: b"".into(), flags: 0, expiry: Expiry::NEVER, when: When::Always };
         let get = |body| Op::Get { key, body, touch: None };
         let (mut plain, mut left) = (0, 0);
         let delete = Op::Delete { key, version: Version::of(7) };
         for op in [store, get(true), get(false), delete, Op::Remove { key }] {
             for line in lines {
-                let value = || line.starts_with("VA").then(|| b"body".to_vec());
+                let value = || line.starts_with("VA").then(|| b"body".to_vec().into());
                 let mut taken = value();
                 match decode(&op, 5, line.as_bytes(), &mut taken) {
                     Some(reply) => {
@@ -316,13 +317,13 @@ mod tests {
         #[test]
         fn no_answer_is_read_in_another_way(line in line()) {
             let key = ItemKey::of(b"k");
-            let store = Op::Store { key, value: b"", flags: 0, expiry: Expiry::NEVER, when: When::Always };
+            let store = Op::Store { key, value: b"".into(), flags: 0, expiry: Expiry::NEVER, when: When::Always };
             let get = |body| Op::Get { key, body, touch: None };
             let delete = Op::Delete { key, version: Version::of(7) };
             for op in [store, get(true), get(false), delete, Op::Remove { key }] {
                 // What leads to no value is refused before it comes here.
                 let Ok(length) = wire::value_length(line.as_bytes()) else { continue };
-                let value = || length.map(|_| b"body".to_vec());
+                let value = || length.map(|_| b"body".to_vec().into());
                 if let Some(reply) = decode(&op, 5, line.as_bytes(), &mut value()) {
                     let read = wire::decode_any(&op, 5, line.as_bytes(), value());
                     prop_assert_eq!(reply, read.unwrap_or_else(|fault| panic!("{line}: {fault}")), "{}", line);

@@ -16,9 +16,10 @@ use memcache::exp::{
 
 use super::plain;
 use super::request::Request;
-use crate::backend::{Item, Op, Reply, Version, When};
+use crate::backend::{Item, Op, Payload, Reply, Version, When};
 use crate::error::Fault;
 use crate::expiry::Expiry;
+use crate::spare::Buffer;
 
 /// What memcached keeps of each item besides key and value: its header, the version, the client
 /// flags, the key's terminator and the value's line end. All of it counts against the largest item
@@ -26,7 +27,7 @@ use crate::expiry::Expiry;
 const ITEM_OVERHEAD: u64 = 48 + 8 + 4 + 1 + 2;
 
 /// The size that memcached gives an item.
-pub(super) fn item_size(key: &[u8], value: &[u8]) -> u64 {
+pub(super) fn item_size(key: &[u8], value: Payload<'_>) -> u64 {
     ITEM_OVERHEAD + key.len() as u64 + value.len() as u64
 }
 
@@ -70,7 +71,7 @@ fn command(op: &Op<'_>, key: &[u8], opaque: Option<Vec<u8>>) -> memcache::exp::R
                 When::Present => options.mode = SetMode::Replace,
                 When::Version(version) => options.compare_cas = Some(version.number),
             }
-            build_set(key, value, &options)
+            build_set(key, value.whole(), &options)
         }
         Op::Append { bytes, .. } | Op::Prepend { bytes, .. } => {
             let mut options = SetOptions::default();
@@ -122,7 +123,7 @@ pub(super) fn value_length(line: &[u8]) -> Result<Option<usize>, Fault> {
 const MAX_VALUE: usize = 1 << 30;
 
 /// Reads the answer to an operation.
-pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], mut value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], mut value: Option<Buffer>) -> Result<Reply, Fault> {
     match plain::decode(op, token, line, &mut value) {
         Some(reply) => Ok(reply),
         None => decode_any(op, token, line, value),
@@ -130,7 +131,7 @@ pub(super) fn decode(op: &Op<'_>, token: u32, line: &[u8], mut value: Option<Vec
 }
 
 /// The same for any answer.
-pub(super) fn decode_any(op: &Op<'_>, token: u32, line: &[u8], value: Option<Vec<u8>>) -> Result<Reply, Fault> {
+pub(super) fn decode_any(op: &Op<'_>, token: u32, line: &[u8], value: Option<Buffer>) -> Result<Reply, Fault> {
     let answer = MetaResponse::parse_header(line).and_then(parse_meta_result).map_err(fault)?;
     let repeated = answer.opaque.as_deref();
     // Some releases leave the token out where nothing was found.
@@ -310,7 +311,7 @@ mod tests {
 
     fn store(when: When) -> Op<'static> {
         let expiry = Expiry::seconds(Some(60));
-        Op::Store { key: KEY, value: b"body", flags: 1, expiry, when }
+        Op::Store { key: KEY, value: b"body".into(), flags: 1, expiry, when }
     }
 
     #[test]
@@ -339,7 +340,8 @@ mod tests {
 
     #[test]
     fn answers() {
-        let item = |value: &[u8], expiry| Item { value: value.to_vec(), flags: 1, version: Version::of(7), expiry };
+        let item =
+            |value: &[u8], expiry| Item { value: value.to_vec().into(), flags: 1, version: Version::of(7), expiry };
         let found = |value| Reply::Item(item(value, Expiry::NEVER));
         let expiring = |seconds| Reply::Item(item(b"body", Expiry::seconds(Some(seconds))));
         let put = store(When::Always);
@@ -367,7 +369,7 @@ mod tests {
             (DELETE, "NF O5", Reply::Missing),
             (DELETE, "EX O5", Reply::Exists),
         ] {
-            let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec());
+            let value = value_length(line.as_bytes()).unwrap().map(|_| b"body".to_vec().into());
             assert_eq!(decode(&op, 5, line.as_bytes(), value).unwrap(), expected, "{line}");
         }
     }
@@ -388,7 +390,7 @@ mod tests {
             assert_eq!(decode_look(line.as_bytes(), 5).unwrap(), expected, "{line}");
             // As the library reads it.
             let line = line.trim_end();
-            let value = value_length(line.as_bytes()).unwrap().map(|length| vec![b'x'; length]);
+            let value = value_length(line.as_bytes()).unwrap().map(|length| vec![b'x'; length].into());
             let decoded = decode(&GET, 5, line.as_bytes(), value).unwrap().into_item();
             let same = |found: Found, item: &Item| {
                 found.length == item.value.len() && found.version == item.version && found.expiry == item.expiry
@@ -444,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_count_is_a_number() {
-        let count = |value: &[u8]| decode(&INCREMENT, 5, b"VA 2 O5", Some(value.to_vec()));
+        let count = |value: &[u8]| decode(&INCREMENT, 5, b"VA 2 O5", Some(value.to_vec().into()));
         assert_eq!(count(b"12").unwrap(), Reply::Counted(12));
         assert_eq!(count(b"18446744073709551615").unwrap(), Reply::Counted(u64::MAX));
         for value in [&b""[..], b"x", b"-1", b"18446744073709551616", b"\xff"] {

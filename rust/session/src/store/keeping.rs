@@ -77,7 +77,11 @@ impl Store {
     pub fn look(&mut self, id: &Id, wait: &mut dyn Wait) -> Result<Option<Stored>> {
         let found = id.check_fits(&self.config.namespace).and_then(|()| self.servers.get(id.key(), None, wait));
         let found = stats::noted(found)?.filter(|item| envelope::is_session(item.flags));
-        Ok(found.map(|Item { value, flags, expiry, .. }| Stored { value, flags, expiry: expiry.in_seconds() }))
+        Ok(found.map(|Item { value, flags, expiry, .. }| Stored {
+            value: value.into_vec(),
+            flags,
+            expiry: expiry.in_seconds(),
+        }))
     }
 
     /// Puts sessions back, all in one or a few round trips; what becomes of each is in the order they were given. `force`
@@ -142,10 +146,10 @@ fn indexes<T>(outcomes: &[T], which: impl Fn(&T) -> bool) -> Vec<usize> {
 
 fn store<'a>(session: &Restore<'a>, when: When) -> Op<'a> {
     let Restore { id, value, flags, expiry, .. } = *session;
-    Op::Store { key: id.key(), value, flags, expiry: Expiry::seconds(expiry), when }
+    Op::Store { key: id.key(), value: value.into(), flags, expiry: Expiry::seconds(expiry), when }
 }
 
 fn record<'a>(session: &Restore<'a>, when: When) -> Option<Op<'a>> {
     let (key, value) = (session.principal?.key(), session.id.as_bytes());
-    Some(Op::Store { key, value, flags: 0, expiry: Expiry::seconds(session.expiry), when })
+    Some(Op::Store { key, value: value.into(), flags: 0, expiry: Expiry::seconds(session.expiry), when })
 }

@@ -17,12 +17,11 @@
 //! client flag that one of a deletion does not. Where nothing can be found out, the session has
 //! moved, and [`Moved::left`] says why its former id may still lead to it.
 
-use std::borrow::Cow;
-
 use super::tries::Tries;
 use super::{Put, Store, count_merged, not_a_session, tombstone};
 use crate::backend::{Op, Reply, Version, When};
 use crate::body::{Body, Loaded, Origin, Outcome, Saved};
+use crate::bytes::Bytes;
 use crate::envelope::{self, Opened};
 use crate::error::{Error, Fault, Kind, Result, SessionFault};
 use crate::id::Id;
@@ -51,7 +50,7 @@ struct Move<'a> {
     /// The lock of the former id: another's save is an error then.
     lock: Option<&'a mut Lock>,
     /// What the new id is to have, and how that came about.
-    bytes: Cow<'a, [u8]>,
+    bytes: Bytes,
     outcome: Outcome,
     /// The version that the new id has.
     stored: Option<Version>,
@@ -153,12 +152,9 @@ impl Store {
         let Move { bytes, outcome, stored, .. } = moving;
         let version = stored.expect("it was put there before anything was buried");
         count_merged(&outcome);
-        let bytes = match bytes {
-            Cow::Owned(bytes) => Some(bytes).filter(|bytes| *bytes != body.bytes),
-            Cow::Borrowed(_) => None,
-        };
+        let stored = Some(bytes).filter(|bytes| *bytes != body.bytes);
         let Body { bytes: ours, encoding, .. } = body;
-        let base = Loaded { body: ours, encoding, version, origin: Origin::Servers, stored: bytes, local: None };
+        let base = Loaded { body: ours, encoding, version, origin: Origin::Servers, stored, local: None };
         Ok(Moved { saved: Saved { outcome, base: Some(base) }, left })
     }
 

@@ -122,7 +122,8 @@ impl Store {
                 Put::Stored(version) => {
                     stop_if_interrupted(released)?;
                     let local = base.and_then(|base| base.local);
-                    let base = Some(self.stored(id, body, None, version, local, wait)?);
+                    let stored = body.bytes.clone();
+                    let base = Some(self.stored(id, body, stored, version, local, wait)?);
                     return Ok(Saved { outcome: Outcome::Stored, base });
                 }
                 // It has expired, or the server lost it.
@@ -177,7 +178,7 @@ impl Store {
         stored: &[u8],
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        let is_same = base.is_some_and(|base| base.stored() == stored);
+        let is_same = base.is_some_and(|base| **base.stored() == *stored);
         Ok(is_same && lock.is_held() && lock::is_still_ours(&mut *self.servers, lock, wait)?)
     }
 
@@ -206,7 +207,7 @@ impl Store {
 /// What was stored, where waiting for its lock has given it a new version.
 fn with_new_version(loaded: Loaded, read: Option<Reply>) -> Loaded {
     match read.and_then(Reply::into_item).map(|item| (item.version, envelope::open(item.value, item.flags))) {
-        Some((version, Ok(Opened::Session { body, .. }))) if body == loaded.body => Loaded { version, ..loaded },
+        Some((version, Ok(Opened::Session { body, .. }))) if *body == *loaded.body => Loaded { version, ..loaded },
         _ => loaded,
     }
 }

@@ -5,6 +5,7 @@
 //! as no value leads to another, for Storable numbers all of them, and as long as no code runs in the middle. So only
 //! plain values are written here. At any other the whole thing is given up, before anything has happened.
 
+use session::Bytes;
 use storable::{HashFlags, Output};
 
 use super::{Freeze, Walk, write_leaf};
@@ -15,15 +16,15 @@ use crate::perl::hash::Hash;
 use crate::perl::scalar::Name;
 use crate::tie::lazy::{Lazy, Part, State};
 
-/// Writes the frozen image of a session, after what `out` has. `None`: it takes its whole hash to do that.
-pub(crate) fn splice<O: Output>(perl: Perl, lazy: &Lazy, hash: Hash, how: &Freeze, out: O) -> Option<O> {
+/// The frozen image of a session. `None`: it takes its whole hash to do that.
+pub(crate) fn splice(perl: Perl, lazy: &Lazy, hash: Hash, how: &Freeze) -> Option<Bytes> {
     if how.canonical || hash.has_flagged_keys() && !lazy.is_flagged() {
         return None;
     }
-    let mut walk = Walk::new(perl, hash.scalar(), how, out);
+    let mut walk = Walk::new(perl, hash.scalar(), how, lazy.image().patch(session::take_buffer(0)));
     walk.apart = true;
     walk.splice(lazy, hash).ok()?;
-    Some(walk.writer.finish())
+    Some(walk.writer.finish().finish())
 }
 
 impl<O: Output> Walk<O> {
@@ -43,13 +44,13 @@ impl<O: Output> Walk<O> {
             let (these, others) = rest.split_at(run);
             rest = others;
             match (first.state, these.last()) {
-                (State::Stored, Some(last)) => self.writer.copied(first.entry.run(&last.entry, image)),
+                (State::Stored, Some(last)) => self.writer.copied(image, first.entry.run(&last.entry)),
                 (State::Taken, _) => {
                     for Part { entry, .. } in these {
                         // The hash has few keys: those that were asked for.
                         if let Some(value) = entries.clone().find(|in_hash| Name::of(*in_hash).is(entry, image)) {
                             self.apart(value)?;
-                            self.writer.copied(entry.whole_key(image));
+                            self.writer.copied(image, entry.whole_key());
                             written += 1;
                         }
                     }

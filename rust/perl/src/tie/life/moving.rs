@@ -8,7 +8,6 @@ use session::{Body, Id, Lock, Moved, Outcome, Principal};
 use super::{Known, Merged, Session, is_servers};
 use crate::error::{Error, Result};
 use crate::perl::Perl;
-use crate::tie::base::Base;
 use crate::tie::options::OnError;
 
 /// Where another request was faster, in the words of `regenerate_id`.
@@ -67,7 +66,7 @@ impl Session {
                 if let Outcome::Merged { theirs, ours } = saved.outcome {
                     self.merged = Merged { theirs, ours };
                 }
-                self.base = saved.base.map(Base::new);
+                self.base = saved.base;
                 self.lock = lock;
                 self.give_back(perl, former_lock, warnings)?;
                 done?;

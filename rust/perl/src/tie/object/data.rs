@@ -7,7 +7,7 @@ use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
 use libperl_sys::{self as sys, svtype};
-use session::Id;
+use session::{Bytes, Id};
 use storable::Limits;
 
 use super::Object;
@@ -21,7 +21,6 @@ use crate::perl::Owned;
 use crate::perl::hash::Hash;
 use crate::perl::scalar::{Key, Name, Scalar};
 use crate::state::{self, Class};
-use crate::tie::base::Base;
 use crate::tie::lazy::{self, Lazy};
 use crate::tie::life::{SharedSession, borrow};
 
@@ -166,30 +165,31 @@ impl Object {
     }
 
     /// The data as Storable's bytes.
-    pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Vec<u8>> {
+    pub(crate) fn freeze(self, session: &SharedSession, id: &Id) -> Result<Bytes> {
         let canonical = Variable::Canonical.get(self.perl).is_true(self.perl)?;
         let how = Freeze::session(canonical, borrow(session)?.options.config.limits.max_depth);
         let (data, lazy) = self.parts()?;
         if let Some(lazy) = lazy {
-            let spliced = splice(self.perl, &*change(&lazy)?, data, &how, session::take_buffer(0));
+            let spliced = splice(self.perl, &*change(&lazy)?, data, &how);
             if let Some(bytes) = spliced {
                 return Ok(bytes);
             }
         }
-        freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0)).map_err(|error| error.in_session(id))
+        let frozen = freeze(self.perl, self.data()?.scalar(), &how, session::take_buffer(0));
+        Ok(frozen.map_err(|error| error.in_session(id))?.into())
     }
 
     /// Makes the data of what was read. The id in it is the one that was asked for, whatever was read says.
-    pub(crate) fn open_data(self, base: &Base, limits: &Limits, id: &Id) -> Result<()> {
+    pub(crate) fn open_data(self, bytes: &Bytes, limits: &Limits, id: &Id) -> Result<()> {
         // Another class may have changed whatever looks at the data.
         // SAFETY: its class is compared only.
         let is_ours = unsafe {
             self.hash.scalar().is_object()
                 && sys::SvSTASH(self.hash.raw().cast()) == state::stash(self.perl, Class::Tie)
         };
-        match is_ours.then(|| Lazy::of(base, limits, id)).flatten() {
+        match is_ours.then(|| Lazy::of(bytes, limits, id)).flatten() {
             Some(lazy) => self.set_lazy_data(lazy, id),
-            None => self.thaw(&base.body, limits, id),
+            None => self.thaw(bytes, limits, id),
         }
     }
 

@@ -106,22 +106,23 @@ subtest 'damaged sessions' => sub {
 subtest 'a server that sessions can\'t be kept on' => sub {
     my $server = Fixture::Memcached->start;
     my %cases  = (
-        'ERROR'                        => [ qr/speaks no meta commands that we know; .*/, qr/upgrade it/ ],
-        "VERSION 1.6.12\r\nEN"         => [ qr/is memcached 1\.6\.12; .*/,                qr/upgrade it/ ],
+        'ERROR'                        => [ qr/speaks no meta commands that we know; .*/, qr/sessions can't be kept/ ],
+        "VERSION 1.6.12\r\nEN"         => [ qr/is memcached 1\.6\.12; .*/,                qr/sessions can't be kept/ ],
         "VERSION 1.6.38\r\nSERVER_ERR" => [ qr/answered out of step: .*/,     qr/is that memcached itself/ ],
+        'HTTP/1.1 400 Bad Request'     => [ qr/is no memcached: .*/,          qr/sessions can't be kept/ ],
         'CLIENT_ERROR unauthenticated' => [ qr/CLIENT_ERROR unauthenticated/, qr/is that memcached itself/ ],
     );
     for my $answer ( sort keys %cases ) {
         my ( $says, $hint ) = @{ $cases{$answer} };
         my $proxy = Fixture::Scripted->start(
             upstream => $server,
-            script   => [ ['pass'], [ [ say => "$answer\r\n$answer\r\n" ] ] ],
+            script   => [ [ [ say => "$answer\r\n$answer\r\n" ] ] ],
         );
         my $run = memd( '-s', $proxy->address, 'doctor' );
         is $run->{status}, 3, $answer;
         like $run->{out}, qr/^  BAD   $says\n +-> $hint/m, 'said';
     }
-    my $proxy = Fixture::Scripted->start( upstream => $server, script => [ ['pass'], ['hangup'] ] );
+    my $proxy = Fixture::Scripted->start( upstream => $server, script => [ ['hangup'] ] );
     like memd( '-s', $proxy->address, 'doctor' )->{out},
       qr/^  BAD   closed the connection when asked .*\n +-> is that/m,
       'one that hangs up';

@@ -146,25 +146,33 @@ fn examine(config: &Config, report: &mut Report, versions: &mut HashSet<String>)
         let (address, answer) = inspect(config, question, &mut NoWait)?.swap_remove(0);
         Ok(answer.map_err(|error| (without(&error.to_string(), &address), error)))
     };
+    let is_fit = match ask(Question::Meta)? {
+        Ok(_) => true,
+        // It may be a memcached all the same, with something to tell.
+        Err((text, error)) if error.is_unfit_server() => {
+            report.bad(text, UNFIT);
+            false
+        }
+        Err((text, error)) => {
+            report.bad(text, hint(&error));
+            return Ok(());
+        }
+    };
     let began = now();
     let general = match ask(Question::Stats(Topic::General))? {
         Ok(general) => general,
-        Err((text, _)) => {
-            report.bad(text, UNREACHABLE);
+        Err((text, error)) => {
+            if is_fit {
+                report.bad(text, hint(&error));
+            }
             return Ok(());
         }
     };
     let waited = now().saturating_sub(began);
     let mut facts = Facts { general: general.into_iter().collect(), ..Facts::default() };
     versions.insert(facts.text("version").to_owned());
-    match ask(Question::Meta)? {
-        Ok(_) => report.good(format!("{}, speaks meta commands", facts.introduction())),
-        Err((text, error)) if error.is_timeout() => {
-            report.bad(text, SILENT);
-            return Ok(());
-        }
-        Err((text, error)) if error.is_unfit_server() => report.bad(text, TOO_OLD),
-        Err((text, _)) => report.bad(text, NOT_ITSELF),
+    if is_fit {
+        report.good(format!("{}, speaks meta commands", facts.introduction()));
     }
     for topic in [Topic::Settings, Topic::Items] {
         match ask(Question::Stats(topic))? {
@@ -190,7 +198,18 @@ type Answer = std::result::Result<Vec<(String, String)>, (String, session::Error
 const UNREACHABLE: &str = "is memcached running there? Does a firewall let this host through?";
 const SILENT: &str = "is it overloaded, or stopped? Is something in between that holds connections?";
 const NOT_ITSELF: &str = "is that memcached itself, or something in front of it?";
-const TOO_OLD: &str = "upgrade it to memcached 1.6.13 or later; sessions can't be kept there";
+const UNFIT: &str = "sessions can't be kept there; they take memcached itself, 1.6.13 or later";
+
+/// What to do about a server that did not answer a question.
+fn hint(error: &session::Error) -> &'static str {
+    if error.is_unreachable() {
+        UNREACHABLE
+    } else if error.is_timeout() {
+        SILENT
+    } else {
+        NOT_ITSELF
+    }
+}
 
 /// An address that is given twice counts twice in placement.
 fn twice(settings: &Settings, reports: &mut Vec<Report>) {

@@ -296,6 +296,11 @@ impl Error {
         matches!(*self.0, Kind::Server { .. })
     }
 
+    /// There is no connection to a server.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(*self.0, Kind::Server { fault: Fault::Resolve(_) | Fault::Connect(_) | Fault::ConnectTimeout(_), .. })
+    }
+
     /// Sessions can't be kept on that server: it is no memcached, or one that is too old.
     pub fn is_unfit_server(&self) -> bool {
         matches!(*self.0, Kind::Server { fault: Fault::NoMeta | Fault::TooOld(_) | Fault::NoMemcached(_), .. })

@@ -9,7 +9,7 @@ use support::scripted::Step::{Commands, Say, Silence};
 use support::scripted::{Scripted, Step};
 use support::*;
 
-const PROBE: [&str; 2] = ["version", "mg AA== b"];
+const PROBE: [&str; 2] = ["version", "mg AA== b f c t"];
 const EMPTY: &str = "VA 7 f1 c7 {O}\r\n\u{5}\u{b}\u{3}\0\0\0\0\r\n";
 /// That of a good server to the probe and to a read.
 const PROVEN_EMPTY: &str = "VERSION 1.6.18\r\nEN\r\nVA 7 f1 c7 {O}\r\n\u{5}\u{b}\u{3}\0\0\0\0\r\n";

@@ -25,6 +25,7 @@ package Fixture::Scripted;
 #     [ cut => 7 ]     the first 7 bytes of the real answer, then closed
 #     [ stall => 7 ]   the same, but then silent
 #     [ say => "…" ]   these bytes instead, the request never reaches upstream
+#     [ by => sub {…} ] what that returns for the request, instead of the real answer
 #     [ and => "…" ]   the real answer with these bytes after it
 #     last             the real answer, then closed
 #     former           the real answer to the request before, on this connection
@@ -47,8 +48,8 @@ use POSIX             ();
 use Socket            qw(TCP_NODELAY IPPROTO_TCP);
 use Fixture::Watchdog ();
 
-my $LIFE  = 120;                          # seconds until a forgotten one ends itself
-my $PROBE = "version\r\nmg AA== b\r\n";
+my $LIFE  = 120;                                # seconds until a forgotten one ends itself
+my $PROBE = "version\r\nmg AA== b f c t\r\n";
 my $PROOF = "VERSION 1.6.18\r\nEN\r\n";
 
 sub start {
@@ -130,6 +131,7 @@ sub converse {
         my $answer =
             $act =~ /^(?:silent|hangup|refuse)$/ ? ''
           : $act eq 'say'                        ? $with
+          : $act eq 'by'                         ? $with->($request)
           :                                        ask( $upstream, $request );
         ( $former, $answer ) = ( $answer, $former ) if $act eq 'former';
         $former = $answer if $act eq 'pass';

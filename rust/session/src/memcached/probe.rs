@@ -4,8 +4,8 @@
 //! the right answer to this shows that it does, however well it may answer anything else:
 //!
 //! ```text
-//! version    ->  VERSION 1.6.18
-//! mg AA== b  ->  EN
+//! version          ->  VERSION 1.6.18
+//! mg AA== b f c t  ->  EN
 //! ```
 //!
 //! The version tells of memcached's own releases. Up to 1.6.9, some know no meta commands and the others an earlier form
@@ -13,15 +13,16 @@
 //! version. The other line tells of everything else, such as proxies: it reads an item whose key is given in base64, which
 //! only the present form has. The key is a NUL, which no key of ours is.
 //!
-//! Neither line changes anything on a server, or means anything to one that speaks another protocol.
+//! Neither line changes anything, on whatever server.
 
 use memcache::exp::{Error as WireError, MetaResponse, ReturnCode};
 
 use super::wire::{self, out_of_step, printable, quoted};
 use crate::error::Fault;
 
-/// What is asked: two lines, each of which has one line for an answer.
-pub(super) const PROBE: &[u8] = b"version\r\nmg AA== b\r\n";
+/// What is asked: two lines, each of which has one line for an answer. It is longer than the header of a request in the
+/// binary protocol, so that a server which takes only that closes the connection, instead of waiting for more.
+pub(super) const PROBE: &[u8] = b"version\r\nmg AA== b f c t\r\n";
 
 /// The first release of memcached that sessions can be kept on.
 const OLDEST: [u32; 3] = [1, 6, 13];
@@ -117,7 +118,9 @@ mod tests {
 
     #[test]
     fn meta() {
+        assert!(PROBE.len() >= 24, "the header of the binary protocol");
         assert!(decode_meta(b"EN").is_ok());
+        assert!(decode_meta(b"HD f0 c1 t-1").is_ok());
         assert!(decode_meta(b"HD").is_ok());
         for line in ["ERROR", "CLIENT_ERROR invalid flag", "CLIENT_ERROR incorrect number of tokens supplied"] {
             assert!(matches!(decode_meta(line.as_bytes()), Err(Fault::NoMeta)), "{line}");

@@ -17,7 +17,7 @@ use std::time::Duration;
 use session::{Config, Server, Target};
 
 /// What a connection begins with, and the right answer to it.
-const PROBE: &[u8] = b"version\r\nmg AA== b\r\n";
+const PROBE: &[u8] = b"version\r\nmg AA== b f c t\r\n";
 const PROOF: &[u8] = b"VERSION 1.6.18\r\nEN\r\n";
 
 /// What the server does on a connection.

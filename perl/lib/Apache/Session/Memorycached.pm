@@ -495,9 +495,31 @@ been carried out; saving again does no harm, though with C<< conflict => 'die' >
 it may find its own first try in its way. A kept connection that the server has
 closed is replaced without a word.
 
+=item memcached HOST:PORT: is memcached VERSION; memcached 1.6.13 or later is needed
+
 =item memcached HOST:PORT: speaks no meta commands that we know; memcached 1.6.13 or later is needed
 
-Any access: upgrade that server.
+Any access: upgrade that server. Where it is new enough, what answers there is a
+proxy that knows no meta commands, such as mcrouter: name the servers behind it.
+Nothing of a session was sent there.
+
+=item memcached HOST:PORT: closed the connection when asked whether it speaks meta commands
+
+Any access: what answers there is a proxy that knows no meta commands, such as
+twemproxy, or a memcached that was started for the binary protocol only (C<-B binary>)
+or for TLS (C<-Z>); or the server was stopped at that moment.
+
+=item memcached HOST:PORT: is no memcached: it answered WORDS
+
+Any access: another program has that port.
+
+=item memcached HOST:PORT: ERROR Too many open connections
+
+=item memcached HOST:PORT: CLIENT_ERROR unauthenticated
+
+Any access: the server's own words. Raise its limit of connections (memcached's
+option C<-c>); start it without a password file (C<-Y>), for which there is no
+argument.
 
 =item memcached HOST:PORT: answered out of step: WORDS
 

@@ -17,7 +17,7 @@
 
 use memcache::exp::{Error as WireError, MetaResponse, ReturnCode};
 
-use super::wire::{self, out_of_step, printable, quoted};
+use super::wire::{self, out_of_step, refusal, text};
 use crate::error::Fault;
 
 /// What is asked: two lines, each of which has one line for an answer. It is longer than the header of a request in the
@@ -30,10 +30,10 @@ const OLDEST: [u32; 3] = [1, 6, 13];
 /// Reads the first line of the answer.
 pub(super) fn decode_version(line: &[u8]) -> Result<(), Fault> {
     if let Some(version) = line.strip_prefix(b"VERSION ") {
-        let version = String::from_utf8_lossy(version);
+        let version = text(version);
         return match release(&version) {
             // Numbers of others mean something else.
-            Some(release) if release[0] == OLDEST[0] && release < OLDEST => Err(Fault::TooOld(printable(&version))),
+            Some(release) if release[0] == OLDEST[0] && release < OLDEST => Err(Fault::TooOld(version)),
             _ => Ok(()),
         };
     }
@@ -41,10 +41,10 @@ pub(super) fn decode_version(line: &[u8]) -> Result<(), Fault> {
     if line == b"ERROR" {
         return Ok(());
     }
-    match [&b"ERROR "[..], b"CLIENT_ERROR ", b"SERVER_ERROR "].iter().any(|word| line.starts_with(word)) {
-        true => Err(Fault::Words(printable(&String::from_utf8_lossy(line)))),
-        false => Err(Fault::NoMemcached(quoted(line))),
-    }
+    Err(match refusal(line) {
+        Fault::OutOfStep(words) => Fault::NoMemcached(words),
+        words => words,
+    })
 }
 
 /// Reads the second line.
@@ -104,6 +104,7 @@ mod tests {
             ("VERSION 1.4.15 \x1b", "is memcached 1.4.15 \\u{1b}; memcached 1.6.13 or later is needed"),
             ("ERROR Too many open connections", "ERROR Too many open connections"),
             ("CLIENT_ERROR unauthenticated", "CLIENT_ERROR unauthenticated"),
+            ("CLIENT_ERROR", "CLIENT_ERROR"),
             ("SERVER_ERROR busy \x1b", "SERVER_ERROR busy \\u{1b}"),
             ("-ERR unknown command 'version'", "is no memcached: it answered \"-ERR unknown command \\'version\\'\""),
             ("HTTP/1.1 400 Bad Request", "is no memcached: it answered \"HTTP/1.1 400 Bad Request\""),

@@ -255,14 +255,18 @@ pub(super) fn setting(line: &[u8]) -> Result<Setting, Fault> {
 
 /// An answer that is no answer to what was asked.
 pub(super) fn out_of_step(line: &[u8]) -> Fault {
-    Fault::OutOfStep(quoted(line))
-}
-
-/// As much of an answer as an error shows.
-pub(super) fn quoted(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     let shown = &line[..line.len().min(SHOWN)];
-    format!("\"{}\"", shown.escape_ascii())
+    Fault::OutOfStep(format!("\"{}\"", shown.escape_ascii()))
+}
+
+/// What a server says instead of an answer to a command that has no meta form.
+pub(super) fn refusal(line: &[u8]) -> Fault {
+    let is_error = |word: &[u8]| line == word || line.starts_with(&[word, b" "].concat());
+    if [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"].iter().any(|word| is_error(word)) {
+        return Fault::Words(text(line));
+    }
+    out_of_step(line)
 }
 
 pub(super) fn fault(error: WireError) -> Fault {
@@ -292,6 +296,11 @@ pub(super) fn is_of_one_command(words: &str) -> bool {
 pub(super) fn printable(words: &str) -> String {
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
     words.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+}
+
+/// The same of bytes.
+pub(super) fn text(bytes: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(bytes))
 }
 
 #[cfg(test)]

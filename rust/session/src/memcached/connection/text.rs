@@ -9,7 +9,7 @@
 //! What is answered is another program's text: it comes out printable, and bounded in length.
 
 use super::super::socket::Deadline;
-use super::super::wire::{self, printable};
+use super::super::wire::{refusal, text};
 use super::Connection;
 use crate::error::Fault;
 use crate::wait::Wait;
@@ -79,19 +79,6 @@ fn statistic(line: &[u8]) -> Result<Option<(String, String)>, Fault> {
         None => (pair, &[][..]),
     };
     Ok(Some((text(name), text(value))))
-}
-
-/// What a server says instead of an answer.
-fn refusal(line: &[u8]) -> Fault {
-    let is_error = |word: &[u8]| line == word || line.starts_with(&[word, b" "].concat());
-    if [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"].iter().any(|word| is_error(word)) {
-        return Fault::Words(text(line));
-    }
-    wire::out_of_step(line)
-}
-
-fn text(bytes: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(bytes))
 }
 
 #[cfg(test)]

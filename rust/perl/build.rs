@@ -23,6 +23,11 @@ fn main() {
     if config.multiplicity {
         println!("cargo::rustc-cfg=perl_multiplicity");
     }
+    println!("cargo::rustc-check-cfg=cfg(perl_protect)");
+    if config.version >= 22 {
+        println!("cargo::rustc-cfg=perl_protect");
+    }
+    println!("cargo::rustc-env=STORABLE_WRITES_MINOR={}", config.storable);
     let mut build = cc::Build::new();
     build
         .files(SHIM.map(|name| format!("shim/{name}.c")))
@@ -40,19 +45,30 @@ struct PerlConfig {
     archlib: String,
     /// Whether its functions are told which interpreter they work for.
     multiplicity: bool,
+    /// 36 for perl 5.36.
+    version: u32,
+    /// The minor version of the format that its Storable writes.
+    storable: u8,
 }
+
+const ASK: &str = r#"
+    print map { ($Config{$_} // "") . "\n" } qw(ccflags archlibexp usemultiplicity PERL_VERSION);
+    print Storable::BIN_WRITE_MINOR(), "\n";
+"#;
 
 fn perl_config(perl: &Path) -> PerlConfig {
     let output = Command::new(perl)
-        .args(["-MConfig", "-e", r#"print map { ($Config{$_} // "") . "\n" } qw(ccflags archlibexp usemultiplicity)"#])
+        .args(["-MConfig", "-MStorable", "-e", ASK])
         .output()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}", perl.display()));
     let text = String::from_utf8(output.stdout).expect("Config prints text");
-    let mut lines = text.lines().map(str::to_owned);
-    match (lines.next(), lines.next(), lines.next()) {
-        (Some(ccflags), Some(archlib), Some(multiplicity)) => {
-            PerlConfig { ccflags, archlib, multiplicity: multiplicity == "define" }
-        }
-        _ => panic!("{} did not tell its Config", perl.display()),
+    let untold = || panic!("{} did not tell its Config, or has no Storable", perl.display());
+    let [ccflags, archlib, multiplicity, version, storable] = text.lines().collect::<Vec<_>>()[..] else { untold() };
+    PerlConfig {
+        ccflags: ccflags.to_owned(),
+        archlib: archlib.to_owned(),
+        multiplicity: multiplicity == "define",
+        version: version.parse().unwrap_or_else(|_| untold()),
+        storable: storable.parse().unwrap_or_else(|_| untold()),
     }
 }

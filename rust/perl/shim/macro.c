@@ -52,12 +52,14 @@ int mc_is_utf8(const char *bytes, STRLEN len)
 
 int mc_is_tied(SV *sv, int how)
 {
+    dMAGIC;
     return SvRMAGICAL(sv) && mg_find(sv, how) ? 1 : 0;
 }
 
 /* What a tied variable or an element of one is tied to; an element has its key, or else its index. */
 int mc_tied_to(SV *sv, int how, SV **object, SV **key, I32 *index)
 {
+    dMAGIC;
     MAGIC *mg = SvTYPE(sv) >= SVt_PVMG && SvMAGICAL(sv) ? mg_find(sv, how) : NULL;
     if (!mg)
         return 0;

@@ -103,6 +103,7 @@ void mc_native_attach(pMC_ SV *sv, int kind, void *native)
 /* The value of that kind behind an object, or NULL. */
 void *mc_native_of(SV *sv, int kind)
 {
+    dMAGIC;
     MAGIC *mg = SvTYPE(sv) >= SVt_PVMG ? mg_findext(sv, PERL_MAGIC_ext, &native_vtbl[kind]) : NULL;
     return mg ? mg->mg_ptr : NULL;
 }

@@ -36,6 +36,18 @@ SV *mc_new_reference_to(pMC_ SV *target)
     return newRV_noinc(target);
 }
 
+/* A copy of source that does not ask its magic. */
+SV *mc_new_copy(pMC_ SV *source, I32 flags)
+{
+#ifdef newSVsv_flags
+    return newSVsv_flags(source, flags);
+#else /* perl 5.28 and older */
+    SV *sv = newSV(0);
+    sv_setsv_flags(sv, source, flags);
+    return sv;
+#endif
+}
+
 /* Records rather than tables: beyond this, perl's own choices fit. */
 #define MC_MANY_KEYS 1000
 

@@ -12,6 +12,13 @@
 #define G_LIST G_ARRAY
 #endif
 
+/* What looking for magic takes beside the value: before perl 5.22, an interpreter. */
+#if PERL_VERSION < 22
+#define dMAGIC dTHX
+#else
+#define dMAGIC dNOOP
+#endif
+
 /* How a native method ends. Whatever leaves by a longjmp leaves from C, after Rust has returned. */
 enum mc_end {
     MC_VALUE,  /* return `value`, borrowed or mortal; NULL returns the empty list */

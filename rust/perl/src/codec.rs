@@ -21,14 +21,23 @@ use crate::perl::scalar::Scalar;
 use crate::perl::{Owned, Perl};
 use crate::state::{self, Doing};
 
+/// How images are written: under the minor version that this perl's own Storable writes, where that is an older one than
+/// ours. What is in them is the same.
+pub(crate) const FORMAT: Options = Options { order: Order::Network, minor: WRITTEN, booleans: false, file: false };
+
+const WRITTEN: u8 = match u8::from_str_radix(env!("STORABLE_WRITES_MINOR"), 10) {
+    Ok(theirs) if theirs < 11 => theirs,
+    _ => 11,
+};
+
 /// `nfreeze REFERENCE`: the image in network order.
 pub(crate) fn nfreeze(call: &mut Call<'_>) -> Result<Return> {
-    image(call, Options::default())
+    image(call, FORMAT)
 }
 
 /// `freeze REFERENCE`: the image in this machine's order.
 pub(crate) fn native_freeze(call: &mut Call<'_>) -> Result<Return> {
-    image(call, Options { order: Order::Native, ..Options::default() })
+    image(call, Options { order: Order::Native, ..FORMAT })
 }
 
 /// `_file_image REFERENCE, NETWORK_ORDER`: the image as the contents of a file.
@@ -36,7 +45,7 @@ pub(crate) fn file_image(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
     let order = if arg(call, 1)?.is_true(perl)? { Order::Network } else { Order::Native };
     let root = arg(call, 0)?.target().ok_or_else(not_a_reference)?;
-    frozen(perl, root, &how(perl, Options { order, file: true, ..Options::default() })?)
+    frozen(perl, root, &how(perl, Options { order, file: true, ..FORMAT })?)
 }
 
 /// `thaw BYTES [, FLAGS | OPTION => VALUE, ...]`: a reference to what was frozen.
@@ -66,7 +75,7 @@ pub(crate) fn thaw_file(call: &mut Call<'_>) -> Result<Return> {
 pub(crate) fn dclone(call: &mut Call<'_>) -> Result<Return> {
     let perl = call.perl;
     let root = arg(call, 0)?.target().ok_or_else(|| Error::text("Not a reference"))?;
-    let how = Freeze { cloning: true, ..how(perl, Options { order: Order::Native, ..Options::default() })? };
+    let how = Freeze { cloning: true, ..how(perl, Options { order: Order::Native, ..FORMAT })? };
     let classes = Classes::Any;
     let limits = Limits { max_depth: usize::MAX, ..Limits::default() };
     let revive = Thaw { limits, classes: &classes, bless: true, tie: true, code: Code::AsTold, cloning: true };

@@ -13,7 +13,7 @@
 pub struct Options {
     /// Network order by default.
     pub order: Order,
-    /// The format's minor version that the header names; 11 by default, as Storable 3 writes.
+    /// The format's minor version that the header names; 11 by default, as Storable 3 writes; Storable 2 wrote 10.
     pub minor: u8,
     /// Write booleans as such; off by default. Storable does since 3.27, still under minor version 11,
     /// and before it can't read them. Off, they are the strings `1` and the empty one, as in Perl.

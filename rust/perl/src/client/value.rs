@@ -7,7 +7,7 @@
 //! | 4 | a string of characters, in UTF-8 (Cache::Memcached::Fast, when asked to) |
 
 use session::Value;
-use storable::{Limits, Options};
+use storable::Limits;
 
 use crate::codec::classes::Classes;
 use crate::codec::freeze::{Freeze, freeze};
@@ -23,7 +23,7 @@ const UTF8: u32 = 4;
 /// Writes a value into a buffer; returns its flags.
 pub(super) fn write(perl: Perl, value: Scalar, utf8: bool, buffer: Vec<u8>) -> Result<(Vec<u8>, u32)> {
     if let Some(target) = value.target() {
-        let how = Freeze { format: Options::default(), ..Freeze::session(false, Limits::default().max_depth) };
+        let how = Freeze::session(false, Limits::default().max_depth);
         return Ok((freeze(perl, target, &how, buffer)?, STORABLE));
     }
     write_string(perl, value, utf8, buffer)

@@ -25,11 +25,12 @@ use storable::{HashFlags, Options, Order, Output, RefKind, Writer, number_text};
 use self::hook::Taken;
 use self::pairs::{Pair, Pairs, Style, Waiting};
 pub(crate) use self::splice::splice;
+use crate::codec::FORMAT;
 use crate::error::{Error, Result};
 use crate::perl::Perl;
 use crate::perl::entry::Entry;
 use crate::perl::hash::Hash;
-use crate::perl::scalar::Scalar;
+use crate::perl::scalar::{READ_ONLY, Scalar};
 use crate::perl::shim;
 use crate::state::{self, Doing};
 
@@ -53,8 +54,7 @@ pub(crate) struct Freeze {
 impl Freeze {
     /// For a session.
     pub(crate) fn session(canonical: bool, max_depth: usize) -> Freeze {
-        let format = Options::default();
-        Freeze { format, canonical, max_depth, max_hash_depth: max_depth, code: false, cloning: false }
+        Freeze { format: FORMAT, canonical, max_depth, max_hash_depth: max_depth, code: false, cloning: false }
     }
 }
 
@@ -458,7 +458,7 @@ impl<O: Output> Walk<O> {
     unsafe fn formatted(&mut self, sv: *mut SV) {
         // SAFETY: a copy of a plain number; its text is written before it goes.
         unsafe {
-            let copy = thx::Perl_newSVsv_flags(self.perl.raw(), sv, 0);
+            let copy = shim::mc_new_copy(self.perl.raw(), sv, 0);
             let mut len = 0;
             let start = thx::Perl_sv_2pv_flags(self.perl.raw(), copy, &mut len, 0);
             self.writer.bytes(std::slice::from_raw_parts(start.cast::<u8>(), len));
@@ -483,7 +483,7 @@ impl<O: Output> Walk<O> {
         // SAFETY: alive, held by the graph, and not tied.
         unsafe {
             let flags = (*sv).sv_flags;
-            let restricted = flags & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0;
+            let restricted = flags & READ_ONLY != 0;
             let flagged = restricted || flags & sys::SVphv_HASKFLAGS != 0;
             let hash = Hash::from_raw(sv.cast());
             if flags & sys::SVf_OOK == 0 && hash.len() > 1 && !self.how.canonical {

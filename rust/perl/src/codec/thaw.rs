@@ -18,7 +18,7 @@ use storable::{Build, Entry, Frozen, HashFlags, Header, Immortal, KeyFlags, Limi
 use crate::codec::classes::Classes;
 use crate::error::{Error, Result};
 use crate::perl::hash::Hash;
-use crate::perl::scalar::Scalar;
+use crate::perl::scalar::{READ_ONLY, Scalar};
 use crate::perl::shim;
 use crate::perl::{Owned, Perl, retain};
 use crate::state::{self, Doing};
@@ -253,7 +253,7 @@ impl Build for Builder<'_> {
         // SAFETY: copies an immortal, which keeps it a boolean where perl has them.
         self.made(unsafe {
             let immortal = if value { shim::mc_yes(self.perl.raw()) } else { shim::mc_no(self.perl.raw()) };
-            thx::Perl_newSVsv_flags(self.perl.raw(), immortal, 0)
+            shim::mc_new_copy(self.perl.raw(), immortal, 0)
         })
     }
 
@@ -537,7 +537,7 @@ impl Builder<'_> {
     #[cold]
     #[inline(never)]
     fn push_carefully(&mut self, array: *mut SV, element: *mut SV) -> Built<()> {
-        const GUARDED: u32 = sys::SVs_RMG | sys::SVf_READONLY | sys::SVf_PROTECT;
+        const GUARDED: u32 = sys::SVs_RMG | READ_ONLY;
         // SAFETY: an array that the reading made and holds; perl's function finds the room.
         unsafe {
             if (*array).sv_flags & GUARDED == 0 {
@@ -570,8 +570,7 @@ impl Builder<'_> {
     #[cold]
     #[inline(never)]
     fn point_carefully(&mut self, reference: *mut SV, target: *mut SV) -> Built<()> {
-        const TOUCHED: u32 =
-            sys::SVf_OK | sys::SVs_RMG | sys::SVs_SMG | sys::SVs_GMG | sys::SVf_READONLY | sys::SVf_PROTECT;
+        const TOUCHED: u32 = sys::SVf_OK | sys::SVs_RMG | sys::SVs_SMG | sys::SVs_GMG | READ_ONLY;
         // SAFETY: a scalar that the reading made and holds; one that was never touched has no buffer.
         unsafe {
             if (*reference).sv_flags & TOUCHED == 0 && (*reference).sv_u.svu_pv.is_null() {

@@ -7,7 +7,7 @@ use libperl_sys::{self as sys, HE, HV, SV, thx};
 
 use crate::error::Result;
 use crate::perl::entry::Entries;
-use crate::perl::scalar::{Key, Scalar};
+use crate::perl::scalar::{Key, READ_ONLY, Scalar};
 use crate::perl::shim;
 use crate::perl::{Owned, Perl};
 
@@ -35,7 +35,7 @@ impl Hash {
     /// Whether a plain access may run Perl code or be refused: tied, or restricted by `Hash::Util`.
     pub(crate) fn is_guarded(self) -> bool {
         let flags = self.scalar().flags();
-        flags & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 || self.is_active()
+        flags & READ_ONLY != 0 || self.is_active()
     }
 
     fn is_active(self) -> bool {

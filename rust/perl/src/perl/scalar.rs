@@ -16,6 +16,12 @@ use crate::perl::{Owned, Perl, retain};
 /// As an assignment copies: a temporary stays whole, and long strings share their buffer.
 const COPY: i32 = (sys::SV_NOSTEAL | sys::SV_COW_SHARED_HASH_KEYS | sys::SV_COW_OTHER_PVS) as i32;
 
+/// The flags of what may not be changed, one of which perl has had since 5.22.
+#[cfg(perl_protect)]
+pub(crate) const READ_ONLY: u32 = sys::SVf_READONLY | sys::SVf_PROTECT;
+#[cfg(not(perl_protect))]
+pub(crate) const READ_ONLY: u32 = sys::SVf_READONLY;
+
 /// A Perl value that somebody else keeps alive for as long as we look at it: the caller's arguments, what a hash
 /// of ours holds, an [`Owned`] of the same method.
 #[repr(transparent)]
@@ -250,7 +256,7 @@ impl Scalar {
             return Ok(unsafe { Owned::from_raw(perl, out) });
         }
         // SAFETY: copying a scalar without magic runs no code.
-        unsafe { Ok(Owned::from_raw(perl, thx::Perl_newSVsv_flags(perl.raw(), self.raw(), COPY))) }
+        unsafe { Ok(Owned::from_raw(perl, shim::mc_new_copy(perl.raw(), self.raw(), COPY))) }
     }
 
     /// One more owner.

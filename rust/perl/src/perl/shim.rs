@@ -125,6 +125,7 @@ unsafe extern "C" {
     pub(crate) fn mc_new_integer(perl: *mut PerlInterpreter, value: IV) -> *mut SV;
     pub(crate) fn mc_new_reference(perl: *mut PerlInterpreter) -> *mut SV;
     pub(crate) fn mc_new_reference_to(perl: *mut PerlInterpreter, target: *mut SV) -> *mut SV;
+    pub(crate) fn mc_new_copy(perl: *mut PerlInterpreter, source: *mut SV, flags: i32) -> *mut SV;
     pub(crate) fn mc_new_array(perl: *mut PerlInterpreter, elements: usize) -> *mut SV;
     pub(crate) fn mc_new_hash(perl: *mut PerlInterpreter, keys: usize) -> *mut SV;
 

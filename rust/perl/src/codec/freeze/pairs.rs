@@ -1,11 +1,12 @@
 //! The pairs of a hash that is being written: in which order, and from where.
 
-use libperl_sys::{self as sys, SV};
+use libperl_sys::SV;
 use storable::{KeyFlags, Output, Writer};
 
 use super::write_leaf;
 use crate::error::Result;
 use crate::perl::entry::{Entries, Entry};
+use crate::perl::scalar::READ_ONLY;
 
 /// The pairs that are still to be written.
 #[derive(Clone, Copy)]
@@ -210,7 +211,7 @@ fn key_flags(entry: Entry<'_>, style: Style, placeholder: *mut SV) -> KeyFlags {
         flags = flags | KeyFlags::PLACEHOLDER;
     }
     // SAFETY: a value of a live hash.
-    if style.restricted && unsafe { (*value).sv_flags } & (sys::SVf_READONLY | sys::SVf_PROTECT) != 0 {
+    if style.restricted && unsafe { (*value).sv_flags } & READ_ONLY != 0 {
         flags = flags | KeyFlags::LOCKED;
     }
     flags

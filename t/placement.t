@@ -28,7 +28,7 @@ sub layout {
 # Cache::Memcached::Fast has another spelling for a weight.
 sub fast {
     my @list = @_;
-    return map { ref ? { address => $_->[0], weight => $_->[1] } : $_ } @list;
+    return map { ref $_ ? { address => $_->[0], weight => $_->[1] } : $_ } @list;
 }
 
 sub flush { $_->flush for @servers; return }

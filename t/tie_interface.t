@@ -22,7 +22,7 @@ my @operations = (
     delete => sub { delete $_[0]{a} },
     twice  => sub { delete $_[0]{a} },
     slice  => sub {
-        join ',', map { defined ? 1 : 0 } delete @{ $_[0] }{qw(b none)};
+        join ',', map { defined $_ ? 1 : 0 } delete @{ $_[0] }{qw(b none)};
     },
     increment => sub { $_[0]{n}++;                         ++$_[0]{n} },
     append    => sub { $_[0]{t} .= 'x' for 1 .. 3;         $_[0]{t} },

@@ -257,9 +257,9 @@ subtest 'as Apache::Session::Browseable' => sub {
     for my $call (@calls) {
         my ( $method, @rest ) = @$call;
         is_deeply(
-            $by_number->( $class->$method( $ours, map { ref ? [@$_] : $_ } @rest ) ),
-            $by_number->( $peer->$method( $theirs, map { ref ? [@$_] : $_ } @rest ) ),
-            join ' ', $method, map { ref ? "@$_" : $_ } @rest
+            $by_number->( $class->$method( $ours, map { ref $_ ? [@$_] : $_ } @rest ) ),
+            $by_number->( $peer->$method( $theirs, map { ref $_ ? [@$_] : $_ } @rest ) ),
+            join ' ', $method, map { ref $_ ? "@$_" : $_ } @rest
         );
     }
 };

@@ -127,7 +127,7 @@ sub converse {
         sysread $client, my $request, 1 << 20 or return;
         my $has_probe = !$self->{unproven} && $request =~ s/\A\Q$PROBE\E(?=.)//s;
         $self->record($request);
-        my ( $act, $with ) = map { ref ? @$_ : $_ } shift @steps // $self->fault // 'pass';
+        my ( $act, $with ) = map { ref $_ ? @$_ : $_ } shift @steps // $self->fault // 'pass';
         my $answer =
             $act =~ /^(?:silent|hangup|refuse)$/ ? ''
           : $act eq 'say'                        ? $with

@@ -18,13 +18,19 @@ my $dir = File::Temp->newdir;
 my $log = `make install DESTDIR=$dir 2>&1`;
 is $?, 0, 'installed' or diag $log;
 
+# A perl that was built without a place for manuals installs none.
+my @manuals = $Config{installman1dir} ? '/man1/memd.1' : ();
+push @manuals,
+  map { "/$_.$Config{man3ext}" } qw( Apache::Session::Memorycached Apache::Session::Memorycached::Storable )
+  if $Config{installman3dir};
+
 my %installed;
 File::Find::find( { no_chdir => 1, wanted => sub { $installed{s{^\Q$dir\E}{}r} = $_ if -f } }, "$dir" );
 
 for my $suffix (
-    qw( /bin/memd /bin/memd.pl /man1/memd.1 /share/bash-completion/completions/memd /share/zsh/site-functions/_memd
+    qw( /bin/memd /bin/memd.pl /share/bash-completion/completions/memd /share/zsh/site-functions/_memd
     /share/fish/vendor_completions.d/memd.fish ),
-    map { "/$_.$Config{man3ext}" } qw( Apache::Session::Memorycached Apache::Session::Memorycached::Storable )
+    @manuals
   )
 {
     my @found = grep { /\Q$suffix\E\z/ } keys %installed;

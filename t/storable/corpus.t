@@ -21,6 +21,19 @@ use Fixture::Needs           ();
 my $MODULE = $ENV{CORPUS_MODULE} // 'Apache::Session::Memorycached::Storable';
 eval "require $MODULE; 1" or die $@;
 
+# What an older Storable can't do or does otherwise, so that there is nothing to compare with: it is not looked at there.
+my %OTHERWISE = (
+    '3.21' => qr/regexp/,    # perl 5.30: an element after one that was read is taken for another
+    '3.00' => qr/deep (?: , | \ beyond )   # perl 5.26: no limits, no flags, and what dies is not always told
+      | with\ the\ flags | unblessed | ties\ are\ disabled | dies\ of\ an\ object | forgiven\ too\ late
+      | returns\ (?: 0\ bytes | undef | true\ or\ false ) | an\ empty\ text | a\ handle\ with\ a\ hook /x,
+);
+
+sub is_otherwise {
+    my ($name) = @_;
+    return scalar grep { !Fixture::Needs::has("Storable $_") && $name =~ $OTHERWISE{$_} } keys %OTHERWISE;
+}
+
 # A function of the one or the other, and what came of calling it.
 sub call {
     my ( $module, $function, $argument ) = @_;
@@ -52,8 +65,9 @@ sub faults {
         push @faults, map { "$mode$_" } map { images( $build->(), $_, $option ) } qw(freeze nfreeze);
     }
     push @faults, clones( $build->(), $option );
-    return @faults if !$option->{differs} || $MODULE eq 'Storable';
-    return @faults ? otherwise( $build->(), $option ) : 'differs no longer';
+    return @faults                          if !$option->{differs} || $MODULE eq 'Storable';
+    return otherwise( $build->(), $option ) if @faults;
+    return Fixture::Needs::has('Storable 3.21') ? 'differs no longer' : ();
 }
 
 # Ours is first: it must do without what Storable, in freezing, finds out of a
@@ -135,8 +149,11 @@ for my $chapter ( chapters() ) {
         for ( @{ $chapter->{structures} } ) {
             my ( $name, $build, %option ) = @$_;
             $count{$name}++;
-            my @faults = faults( $build, \%option );
-            ok !@faults, $name or diag map { "$_\n" } @faults;
+          SKIP: {
+                skip "$name: not so with Storable $Storable::VERSION", 1 if is_otherwise($name);
+                my @faults = faults( $build, \%option );
+                ok !@faults, $name or diag map { "$_\n" } @faults;
+            }
         }
     };
 }

@@ -12,6 +12,7 @@ use File::Temp ();
 use POSIX      qw(mkfifo WNOHANG);
 use Storable   ();
 use Fixture::Child;
+use Fixture::Needs ();
 use Fixture::Storable;
 use Fixture::Wait;
 
@@ -100,8 +101,11 @@ subtest 'what the file is' => sub {
     unlink map { "$dir/$_" } qw(link target other);
 
     store( $data, \my $bytes );
-    is_deeply retrieve( \$bytes ),           $data, 'a scalar in place of a file';
-    is_deeply Storable::retrieve( \$bytes ), $data, 'as with Storable';
+    is_deeply retrieve( \$bytes ), $data, 'a scalar in place of a file';
+  SKIP: {
+        skip "Storable $Storable::VERSION reads only files", 1 if !Fixture::Needs::has('Storable 2.62');
+        is_deeply Storable::retrieve( \$bytes ), $data, 'as with Storable';
+    }
     my $object = bless { name => "$dir/named" }, 'Path';
     {
 

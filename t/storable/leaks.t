@@ -8,6 +8,7 @@ use Fixture::Watchdog limit => 240;
 use Fixture::Needs 'Test::LeakTrace';
 use Test::More;
 
+use B::Deparse   ();
 use File::Temp   ();
 use Scalar::Util qw(weaken);
 use Tie::Array;
@@ -86,8 +87,13 @@ subtest 'code' => sub {
     local $Storable::Eval    = 1;
     my $function = sub { return 42 };
     my $image    = freeze( [ 1, $function ] );
-    tight 'freeze',            sub { my $frozen = freeze( [ 1, $function, $function ] ) };
-    tight 'thaw',              sub { my $copy   = thaw($image) };
+    tight 'thaw', sub { my $copy = thaw($image) };
+  SKIP: {
+        my $deparse = sub { B::Deparse->new->coderef2text($function) };
+        $deparse->();
+        skip "B::Deparse $B::Deparse::VERSION leaks", 1 if Test::LeakTrace::leaked_count { $deparse->() };
+        tight 'freeze', sub { my $frozen = freeze( [ 1, $function, $function ] ) };
+    }
     tight 'a native function', sub { my $frozen = freeze( [ 1, \&weaken ] ) };
     my $broken = $image =~ s/return 42/retu(n 42/r;
     tight 'a syntax error', sub { my $copy = thaw($broken) };

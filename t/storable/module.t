@@ -30,6 +30,7 @@ subtest 'what is exported' => sub {
 };
 
 subtest 'the constants are those of Storable' => sub {
+    plan skip_all => "Storable $Storable::VERSION has none" if !Storable->can('BLESS_OK');
     is BLESS_OK,     Storable::BLESS_OK(),     'BLESS_OK';
     is TIE_OK,       Storable::TIE_OK(),       'TIE_OK';
     is FLAGS_COMPAT, Storable::FLAGS_COMPAT(), 'FLAGS_COMPAT';

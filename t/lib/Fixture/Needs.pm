@@ -1,6 +1,6 @@
 package Fixture::Needs;
 
-# What a test file can't do without: modules, programs, or `threads`.
+# What a test file can't do without: modules, programs, or `threads`. A module may be needed in a version ('Storable 3').
 #
 #     use Fixture::Needs qw(memcached Cache::Memcached);
 #
@@ -32,9 +32,9 @@ sub has {
 }
 
 sub has_module {
-    my ($module) = @_;
+    my ( $module, $version ) = split / /, $_[0];
     ( my $file = "$module.pm" ) =~ s{::}{/}g;
-    return eval { require $file };
+    return eval { require $file; $module->VERSION($version) if defined $version; 1 };
 }
 
 sub program {

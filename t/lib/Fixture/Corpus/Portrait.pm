@@ -37,7 +37,7 @@ my @FLAGS = (
     [ pNOK     => B::SVp_NOK ],
     [ pPOK     => B::SVp_POK ],
     [ READONLY => B::SVf_READONLY ],
-    [ PROTECT  => B::SVf_PROTECT ],
+    ( B->can('SVf_PROTECT') ? [ PROTECT => B->SVf_PROTECT ] : () ),    # since perl 5.22
 );
 
 # Magic that says nothing of the value: back references, the cache of UTF-8

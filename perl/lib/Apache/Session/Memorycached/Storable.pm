@@ -43,12 +43,13 @@ BEGIN {
       canonical forgive_me Deparse Eval flags accept_future_minor recursion_limit recursion_limit_hash
     );
 }
-{ package Storable; our ( $Deparse, $Eval ) }    # which it does not declare itself
+{ package Storable; our ( $Deparse, $Eval, $flags ) }    # which it, or one of its versions, does not declare itself
 
 # freeze, nfreeze, thaw, dclone, _file_image, _thaw_file and _limits are native.
 
 # Storable's own limits protect its C stack, which is not used here. Only what a program has set is obeyed.
-_limits( $Storable::recursion_limit, $Storable::recursion_limit_hash );
+# Storable 2 has none.
+_limits( $Storable::recursion_limit // 0, $Storable::recursion_limit_hash // 0 );
 
 sub store       { return _store( \&replace,          0, @_ ) }
 sub nstore      { return _store( \&replace,          1, @_ ) }

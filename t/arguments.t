@@ -114,14 +114,6 @@ for my $name ( sort keys %fine ) {
     is_deeply \@warnings, [], "$name: no warnings";
 }
 
-subtest 'not yet' => sub {
-    my %later = ( secret => 'x' x 32 );
-    for my $name ( sort keys %later ) {
-        ok !attempt( %good, $name => $later{$name} ), "$name is refused";
-        like $@, qr/\b$name\b.*not yet/, 'and says so';
-    }
-};
-
 subtest 'unknown arguments' => sub {
     my %nearest = (
         Servers     => 'servers',

@@ -132,14 +132,6 @@ on_each_backend {
         untie %session;
     };
 
-    subtest 'what is not there yet is not passed over' => sub {
-        for my $name (qw(secret)) {
-            my $later = { %$flex, Serialize => 'Storable', $name => 150 };
-            like error_of { tie my %session, 'Apache::Session::Flex', undef, $later },
-              qr/\b$name\b.*not yet/, "$name is refused";
-        }
-    };
-
     subtest 'the parts with those of Apache::Session' => sub {
         for my $other ( [ Lock => 'Null' ], [ Generate => 'MD5' ] ) {
             my $mixed = { %$flex, Serialize => 'Storable', @$other };

@@ -52,7 +52,7 @@ pub struct Place {
     #[arg(short, long, global = true, value_name = "FIELD")]
     pub principal: Option<String>,
     /// A file of lines such as servers = ["10.0.0.7:11211"], embedded = "/dir", namespace = "app:", principal = "uid",
-    /// ketama_points = 150, no_rehash = true, connect_timeout = 0.25, io_timeout = 1.0 (TOML). What the command line
+    /// secret = "64 hex digits", ketama_points = 150, no_rehash = true, connect_timeout = 0.25, io_timeout = 1.0 (TOML). What the command line
     /// says comes first.
     #[arg(short, long, global = true, value_name = "FILE", env = "MEMD_CONFIG", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,

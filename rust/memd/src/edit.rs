@@ -69,7 +69,7 @@ fn recorded(settings: &Settings, id: &Id) -> Result<Option<Principal>> {
         return Ok(None);
     }
     let Some(stored) = settings.store(None)?.look(id, &mut NoWait)? else { return Ok(None) };
-    let Ok(body) = stored.body(id) else { return Ok(None) };
+    let Ok(body) = stored.body(id, &settings.config.secrets) else { return Ok(None) };
     Ok(Fields::parse(&body, &Limits::default()).ok().and_then(|fields| settings.recorded_principal(&fields)))
 }
 

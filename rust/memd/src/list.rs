@@ -238,7 +238,7 @@ fn last(settings: &Settings, field: &str, uid: &str) -> Result<Option<Id>> {
         let Some(principal) = place::principal(uid.as_bytes(), is_text) else { continue };
         let Some(id) = store.id_for_principal(&principal, &mut session::NoWait)? else { continue };
         let Some(stored) = store.look(&id, &mut session::NoWait)? else { continue };
-        let body = stored.body(&id)?;
+        let body = stored.body(&id, &settings.config.secrets)?;
         let fields = Fields::parse(&body, &Limits::default());
         let fields = fields.map_err(|error| Failure::server(format!("session {id}: {error}")))?;
         if condition.holds(&fields) {

@@ -103,7 +103,8 @@ is named by \\-\\-config or MEMD_CONFIG, and written in TOML. There is none by d
     principal = \"uid\"
 .fi
 .PP
-Its other keys are embedded, ketama_points, no_rehash, connect_timeout (2 seconds) and io_timeout (5 seconds).
+Its other keys are embedded, secret (one, or a list: what sessions are encrypted with; keep the file to yourself),
+ketama_points, no_rehash, connect_timeout (2 seconds) and io_timeout (5 seconds).
 For a server's list of its keys, memd waits up to ten times as long.
 .TP
 An export

@@ -1,13 +1,14 @@
 //! Where the sessions are: from the command line and the configuration file to a store.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use session::{Config, Id, Principal, Store, Target};
+use session::{Config, Id, Principal, Secrets, Store, Target};
 use storable::{Fields, Plain};
 
 use crate::cli::Place;
@@ -31,9 +32,36 @@ struct File {
     namespace: Option<String>,
     principal: Option<String>,
     ketama_points: Option<u32>,
+    secret: Option<OneOrMore>,
     no_rehash: Option<bool>,
     connect_timeout: Option<f64>,
     io_timeout: Option<f64>,
+}
+
+/// A secret, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    /// What is not encrypted is looked at all the same: an operator is to see what there is.
+    fn read(&self) -> Result<Secrets> {
+        let secrets = match self {
+            OneOrMore::One(secret) => std::slice::from_ref(secret),
+            OneOrMore::More(secrets) => secrets,
+        };
+        Ok(Secrets::new(secrets.iter().map(|secret| Some(secret.as_bytes())).chain([None]))?)
+    }
+}
+
+/// Says nothing of the secrets.
+impl fmt::Debug for OneOrMore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("secrets")
+    }
 }
 
 impl Settings {
@@ -69,6 +97,9 @@ impl Settings {
         config.connect_timeout = seconds("connect_timeout", file.connect_timeout.unwrap_or(2.0))?;
         config.io_timeout = seconds("io_timeout", file.io_timeout.unwrap_or(5.0))?;
         config.ketama_points = file.ketama_points.unwrap_or(0);
+        if let Some(secrets) = &file.secret {
+            config.secrets = secrets.read()?;
+        }
         config.no_rehash = file.no_rehash.unwrap_or(false);
         config.namespace = place.namespace.clone().or(file.namespace).unwrap_or_default().into_bytes();
         let principal = place.principal.clone().or(file.principal);

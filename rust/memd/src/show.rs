@@ -24,7 +24,7 @@ pub use self::json::{Json, string as json_string};
 pub fn show(settings: &Settings, show: &Show) -> Result<()> {
     let id = place::id(&show.id)?;
     let stored = look(settings, &id)?;
-    let body = stored.body(&id)?;
+    let body = stored.body(&id, &settings.config.secrets)?;
     let mut out = io::stdout().lock();
     if show.raw {
         if out.is_terminal() {

@@ -254,7 +254,7 @@ impl<'s> Import<'s> {
         self.settings.principal.as_ref()?;
         let Record { value, flags, .. } = record;
         let restore = Restore { id, value, flags: *flags, expiry: None, principal: None };
-        let body = restore.body().ok()?;
+        let body = restore.body(&self.settings.config.secrets).ok()?;
         self.settings.principal_of(&Fields::parse(&body, &Limits::default()).ok()?)
     }
 

@@ -136,7 +136,7 @@ fn by_principal<T>(
     if stored.encoding() != Encoding::Storable {
         return Ok(None);
     }
-    let body = stored.body(&id)?;
+    let body = stored.body(&id, &options.config.secrets)?;
     let told = |error: storable::Error| Error::from(error).in_session(&id);
     let fields = Fields::parse(&body, &options.config.limits).map_err(told)?;
     match test {

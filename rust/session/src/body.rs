@@ -15,6 +15,7 @@ use crate::bytes::Bytes;
 use crate::envelope::{self, Encoding, Opened};
 use crate::error::SessionFault;
 use crate::merge::KeyName;
+use crate::secret::Keyring;
 
 /// A session as the caller wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +63,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// Unwraps an item; `None` where it is not a session that is there.
-    pub(crate) fn from_item(item: Item, origin: Origin) -> Result<Option<Loaded>, SessionFault> {
+    pub(crate) fn from_item(item: Item, origin: Origin, keyring: Keyring<'_>) -> Result<Option<Loaded>, SessionFault> {
         let version = item.version;
-        Ok(match envelope::open(item.value, item.flags)? {
+        Ok(match envelope::open(item.value, item.flags, keyring)? {
             Opened::Session { body, encoding } => {
                 Some(Loaded { body: body.into(), encoding, version, origin, stored: None, local: None })
             }

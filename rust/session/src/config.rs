@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::id::{MAX_KEY, is_key};
+use crate::secret::Secrets;
 use crate::server::Target;
 
 /// How a store behaves.
@@ -40,6 +41,8 @@ pub struct Config {
     pub no_rehash: bool,
     /// Compress sessions of this many bytes or more, where that saves a fifth. Default: never.
     pub compress_threshold: Option<usize>,
+    /// What sessions are encrypted with. Default: nothing.
+    pub secrets: Secrets,
     /// How long to wait for a connection. Default: 0.25 s.
     pub connect_timeout: Duration,
     /// How long one exchange with the servers may take, all of it. Default: 1 s.
@@ -95,6 +98,7 @@ impl Config {
             ketama_points: 0,
             no_rehash: false,
             compress_threshold: None,
+            secrets: Secrets::default(),
             connect_timeout: Duration::from_millis(250),
             io_timeout: Duration::from_secs(1),
             expiry: None,

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | 1 | a frozen hash (Storable) | every Perl client |
 //! | 2 | gzip'd (RFC 1952) | every Perl client, when asked |
-//! | 8 | encrypted | us; refused where no secret is given |
+//! | 8 | encrypted | us, where a secret is given |
 //! | 16 | a tombstone: a frozen empty hash | us |
 //! | 32 | a session in another serializer's words | us |
 //! | 64 | a copy in the local tier | us |
@@ -20,9 +20,9 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::backend::Payload;
 use crate::bytes::Bytes;
-use crate::error::SessionFault;
+use crate::error::{Result, SessionFault};
+use crate::secret::Keyring;
 use crate::spare::Buffer;
 
 const STORABLE: u32 = 1;
@@ -30,6 +30,9 @@ pub(crate) const GZIP: u32 = 2;
 const SEALED: u32 = 8;
 const TOMBSTONE: u32 = 16;
 const OPAQUE: u32 = 32;
+
+/// The flags that the tag of an encrypted session is over.
+const AUTHENTICATED: u32 = STORABLE | OPAQUE | GZIP;
 
 /// Set on the copies that we put into the local tier: what is there without it may be another's.
 pub(crate) const COPY: u32 = 64;
@@ -95,33 +98,27 @@ pub(crate) fn is_copy(flags: u32) -> bool {
 /// Wraps a session: the item's value and client flags.
 ///
 /// From `threshold` bytes on it is compressed, and stays so if that saves more than a fifth, as in
-/// `Cache::Memcached`.
-pub(crate) fn seal(body: &Bytes, encoding: Encoding, threshold: Option<usize>) -> (Sealed<'_>, u32) {
+/// `Cache::Memcached`. With a secret it is encrypted then.
+pub(crate) fn seal(
+    body: &Bytes,
+    encoding: Encoding,
+    threshold: Option<usize>,
+    keyring: Keyring<'_>,
+) -> Result<(Bytes, u32)> {
     let flags = match encoding {
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
     };
     // Compressing looks at the whole.
     let is_long = threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold);
-    match if is_long { compress(body, threshold) } else { None } {
-        Some(small) => (Sealed::Small(small), flags | GZIP),
-        None => (Sealed::AsItIs(body), flags),
-    }
-}
-
-/// A session as its item has it.
-pub(crate) enum Sealed<'a> {
-    Small(Vec<u8>),
-    AsItIs(&'a Bytes),
-}
-
-impl Sealed<'_> {
-    pub(crate) fn payload(&self) -> Payload<'_> {
-        match self {
-            Sealed::Small(small) => small.into(),
-            Sealed::AsItIs(bytes) => Payload::Pieces(bytes),
-        }
-    }
+    let (value, flags) = match if is_long { compress(body, threshold) } else { None } {
+        Some(small) => (small.into(), flags | GZIP),
+        None => (body.clone(), flags),
+    };
+    Ok(match keyring.encrypt(&value, flags)? {
+        Some(sealed) => (sealed.into(), flags | SEALED),
+        None => (value, flags),
+    })
 }
 
 /// The same bytes gzip'd, where `threshold` asks for it and it saves enough.
@@ -133,26 +130,34 @@ pub(crate) fn compress(body: &[u8], threshold: Option<usize>) -> Option<Vec<u8>>
 }
 
 /// Unwraps an item.
-pub(crate) fn open(value: Buffer, flags: u32) -> Result<Opened, SessionFault> {
+pub(crate) fn open(value: Buffer, flags: u32, keyring: Keyring<'_>) -> Result<Opened, SessionFault> {
     if flags & TOMBSTONE != 0 {
         return Ok(Opened::Tombstone);
     }
     if !is_session(flags) {
         return Ok(Opened::Other);
     }
-    let inflated = match body(&value, flags)? {
-        Cow::Owned(inflated) => Some(inflated),
-        Cow::Borrowed(_) => None,
+    let value = match flags & SEALED {
+        0 => {
+            keyring.check_plain()?;
+            value
+        }
+        _ => keyring.decrypt(value, flags & AUTHENTICATED)?,
     };
-    Ok(Opened::Session { body: inflated.map_or(value, Buffer::from), encoding: encoding(flags) })
+    let body = if flags & GZIP == 0 { value } else { inflate(&value, MAX_INFLATED)?.into() };
+    Ok(Opened::Session { body, encoding: encoding(flags) })
 }
 
 /// The serialized session in the item of one.
-pub(crate) fn body(value: &[u8], flags: u32) -> Result<Cow<'_, [u8]>, SessionFault> {
-    if flags & SEALED != 0 {
-        return Err(SessionFault::Sealed);
+pub(crate) fn body<'v>(value: &'v [u8], flags: u32, keyring: Keyring<'_>) -> Result<Cow<'v, [u8]>, SessionFault> {
+    if flags & (SEALED | GZIP) == 0 {
+        keyring.check_plain()?;
+        return Ok(Cow::Borrowed(value));
     }
-    Ok(if flags & GZIP == 0 { Cow::Borrowed(value) } else { Cow::Owned(inflate(value, MAX_INFLATED)?) })
+    match open(value.to_vec().into(), flags & (SEALED | AUTHENTICATED), keyring)? {
+        Opened::Session { body, .. } => Ok(Cow::Owned(body.into_vec())),
+        Opened::Tombstone | Opened::Other => Err(SessionFault::Corrupt("is no session".to_owned())),
+    }
 }
 
 /// In what words the session in an item is.
@@ -180,12 +185,22 @@ pub(crate) fn inflate(value: &[u8], limit: usize) -> Result<Vec<u8>, SessionFaul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Id;
+    use crate::secret::Secrets;
 
     /// The value of a session's item, and its flags.
     fn sealed(body: &[u8], encoding: Encoding, threshold: Option<usize>) -> (Buffer, u32) {
         let bytes = body.to_vec().into();
-        let (sealed, flags) = seal(&bytes, encoding, threshold);
-        (sealed.payload().whole().to_vec().into(), flags)
+        let (sealed, flags) = seal(&bytes, encoding, threshold, Secrets::default().of(&id())).unwrap();
+        (sealed.to_vec().into(), flags)
+    }
+
+    fn open(value: Buffer, flags: u32) -> Result<Opened, SessionFault> {
+        super::open(value, flags, Secrets::default().of(&id()))
+    }
+
+    fn id() -> Id {
+        Id::parse(b"x1").unwrap()
     }
 
     fn session(body: &[u8], encoding: Encoding) -> Opened {

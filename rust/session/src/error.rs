@@ -156,6 +156,12 @@ pub(crate) enum SessionFault {
     Corrupt(String),
     #[error("is encrypted, no secret given")]
     Sealed,
+    #[error("is encrypted with another secret than those given")]
+    OtherSecret,
+    #[error("its encrypted value has been changed, or is not this session's")]
+    Tampered,
+    #[error("is not encrypted, as secret demands")]
+    Unsealed,
     #[error("has {size} bytes, larger than the {limit} bytes that {taker} takes")]
     TooLarge { size: u64, limit: u64, taker: String },
     #[error("another request saved it since it was read")]
@@ -268,7 +274,8 @@ impl Error {
     /// What is stored can't be understood: damaged, or not written by this program. Nothing was
     /// overwritten.
     pub fn is_corrupt(&self) -> bool {
-        matches!(self.session_fault(), Some(SessionFault::Corrupt(_) | SessionFault::Sealed))
+        use SessionFault::{Corrupt, OtherSecret, Sealed, Tampered, Unsealed};
+        matches!(self.session_fault(), Some(Corrupt(_) | Sealed | OtherSecret | Tampered | Unsealed))
     }
 
     /// A [`Wait`](crate::Wait) stopped the operation.

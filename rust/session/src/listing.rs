@@ -33,6 +33,7 @@ use crate::envelope::{self, Encoding};
 use crate::error::{Error, Kind, Result};
 use crate::id::Id;
 use crate::principal::Principal;
+use crate::secret::Secrets;
 use crate::stats::{self, Counter};
 use crate::store::{Store, backend};
 use crate::wait::Wait;
@@ -49,6 +50,7 @@ pub struct Listed<'a> {
     /// The item's client flags, which say so.
     pub flags: u32,
     version: Version,
+    secrets: &'a Secrets,
 }
 
 /// Which state of a session was seen; see [`Store::delete_unchanged`].
@@ -72,7 +74,7 @@ impl State {
 impl<'a> Listed<'a> {
     /// The serialized session. Fails with an error that names the session where it is damaged, or encrypted.
     pub fn body(&self) -> Result<Cow<'a, [u8]>> {
-        envelope::body(self.value, self.flags).map_err(|fault| Error::session(self.id, fault))
+        envelope::body(self.value, self.flags, self.secrets.of(self.id)).map_err(|fault| Error::session(self.id, fault))
     }
 
     /// Which state of the session this is.
@@ -157,7 +159,7 @@ impl Store {
             scanned.sessions += 1;
             let Seen { value, flags, version, .. } = seen;
             let expiry = seen.expiry.in_seconds();
-            let went = each(Listed { id: &id, version, expiry, value, flags });
+            let went = each(Listed { id: &id, version, expiry, value, flags, secrets: &self.config().secrets });
             if getpid() != process {
                 failed = Some(Error::from(Kind::Forked).into());
                 return ControlFlow::Break(());

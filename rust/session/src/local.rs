@@ -32,6 +32,7 @@ use crate::envelope::{self, Encoding};
 use crate::error::Result;
 use crate::expiry::Expiry;
 use crate::id::Id;
+use crate::secret::Secrets;
 use crate::wait::Wait;
 
 /// The copies of one configuration.
@@ -39,6 +40,7 @@ pub(crate) struct Local {
     backend: Box<dyn Backend>,
     expiry: Expiry,
     sliding: bool,
+    secrets: Secrets,
 }
 
 /// What the local tier has of a session.
@@ -56,7 +58,7 @@ impl Local {
         let expiry = Expiry::seconds(config.local_ttl).sooner(session);
         // A session in use must be read from the servers in time to be renewed there.
         let expiry = if config.sliding { expiry.sooner(session.half()) } else { expiry };
-        Local { backend, expiry, sliding: config.sliding }
+        Local { backend, expiry, sliding: config.sliding, secrets: config.secrets.clone() }
     }
 
     /// Reads the copy.
@@ -67,7 +69,7 @@ impl Local {
         let (version, ours) = (item.version, envelope::is_copy(item.flags));
         // Another's copy may last as long as its session, which then would not be renewed in time.
         let serves = ours || !self.sliding;
-        Ok(match Loaded::from_item(item, Origin::Local) {
+        Ok(match Loaded::from_item(item, Origin::Local, self.secrets.of(id)) {
             Ok(Some(copy)) if serves && !is_empty(&copy) => Found::Copy(Loaded { local: Some(version), ..copy }),
             _ if ours => Found::Useless(version),
             _ => Found::Nothing,

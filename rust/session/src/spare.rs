@@ -15,7 +15,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 /// How many are kept: what was read, what is written, and the request on its way.
 const COUNT: usize = 4;
@@ -82,6 +82,20 @@ impl Buffer {
         let mut memory = std::mem::take(&mut self.memory);
         memory.drain(..self.start.min(memory.len()));
         memory
+    }
+}
+
+impl Buffer {
+    /// Leaves only the bytes from one to another.
+    pub(crate) fn narrow(&mut self, from: usize, to: usize) {
+        self.memory.truncate(self.start + to);
+        self.start += from;
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.memory.get_mut(self.start..).unwrap_or_default()
     }
 }
 

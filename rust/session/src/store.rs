@@ -111,7 +111,7 @@ impl Store {
             Some(local) if envelope::is_session(item.flags) => local.fill(id, &item, useless, wait)?,
             _ => None,
         };
-        let mut loaded = unwrap(id, item)?;
+        let mut loaded = self.unwrap(id, item)?;
         if let Some(loaded) = &mut loaded {
             loaded.local = copy;
         }
@@ -228,7 +228,7 @@ impl Store {
                     None => When::Missing,
                     Some(item) => {
                         let version = item.version;
-                        match envelope::open(item.value, item.flags).map_err(|fault| Error::session(id, fault))? {
+                        match self.opened(id, item)? {
                             Opened::Tombstone => {
                                 if recorded {
                                     self.forget_record(id, principal, wait)?;
@@ -442,8 +442,8 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<(Put, Option<Result<Reply>>)> {
         let expiry = self.expiry();
-        let (sealed, flags) = envelope::seal(body, encoding, self.config.compress_threshold);
-        let value = sealed.payload();
+        let (sealed, flags) = seal(&self.config, id, body, encoding)?;
+        let value = Payload::Pieces(&sealed);
         let session = Op::Store { key: id.key(), value, flags, expiry, when };
         let record = principal.map(|principal| Op::Store {
             key: principal.key(),
@@ -513,13 +513,24 @@ impl Store {
     ) -> Result<Loaded> {
         let local = match &mut self.local {
             Some(tier) => {
-                let (sealed, flags) = envelope::seal(&stored, body.encoding, self.config.compress_threshold);
-                tier.renew(id, sealed.payload(), flags, local, wait)?
+                let (sealed, flags) = seal(&self.config, id, &stored, body.encoding)?;
+                tier.renew(id, Payload::Pieces(&sealed), flags, local, wait)?
             }
             None => None,
         };
         let stored = Some(stored).filter(|stored| *stored != body.bytes);
         Ok(Loaded { body: body.bytes, encoding: body.encoding, version, origin: Origin::Servers, stored, local })
+    }
+
+    /// A session out of its item, to work with.
+    fn unwrap(&self, id: &Id, item: Item) -> Result<Option<Loaded>> {
+        let keyring = self.config.secrets.of(id);
+        Loaded::from_item(item, Origin::Servers, keyring).map_err(|fault| Error::session(id, fault))
+    }
+
+    /// What an item turns out to be.
+    fn opened(&self, id: &Id, item: Item) -> Result<Opened> {
+        envelope::open(item.value, item.flags, self.config.secrets.of(id)).map_err(|fault| Error::session(id, fault))
     }
 
     /// What a principal's reverse record says.
@@ -574,9 +585,9 @@ impl From<Reply> for Put {
     }
 }
 
-/// A session out of its item.
-fn unwrap(id: &Id, item: Item) -> Result<Option<Loaded>> {
-    Loaded::from_item(item, Origin::Servers).map_err(|fault| Error::session(id, fault))
+/// A session as its item is to have it, and the item's flags.
+fn seal(config: &Config, id: &Id, body: &Bytes, encoding: Encoding) -> Result<(Bytes, u32)> {
+    envelope::seal(body, encoding, config.compress_threshold, config.secrets.of(id))
 }
 
 fn count_merged(outcome: &Outcome) {

@@ -306,7 +306,16 @@ on the ring, unless C<no_rehash> is set; L<Cache::Memcached::Fast> always has th
 
 =item secret
 
-Reserved: a true value dies C<not yet in this release>.
+What sessions are encrypted with, and told from forged ones: a string of at least 32
+random bytes (C<openssl rand -hex 32>), or a reference to an array of them. The first is
+written with, all are read with; so a new secret is put before the old one, and the old
+one is taken out when its sessions have expired. C<undef> in the list stands for no
+encryption: without it, a session that is not encrypted is refused. Default: none.
+
+A fleet begins with C<[ undef, $secret ]> on all hosts, goes on with C<[ $secret, undef ]>,
+and ends with C<$secret>. 2.2.1 and other clients can't read encrypted sessions.
+
+See L</SECURITY> for what it protects, and what not.
 
 =back
 
@@ -460,10 +469,6 @@ C<namespace>, more than 250 bytes. It did not come from here: make a new session
 
 C<tie>: correct the argument.
 
-=item argument NAME: not yet in this release
-
-C<tie>: leave the argument out.
-
 =item the arguments of tie: takes a reference to a hash
 
 =item the arguments are in a tied hash; takes a plain one
@@ -609,7 +614,23 @@ C<tie>: the class was made by perl's C<class> feature.
 
 =item session ID: is encrypted, no secret given
 
-C<tie>: a later release stored it.
+=item session ID: is encrypted with another secret than those given
+
+C<tie>: it was stored with a C<secret> that is not given here.
+
+=item session ID: is not encrypted, as secret demands
+
+C<tie>: it was stored without C<secret>; put C<undef> into its list while there are
+such sessions. If there should be none, somebody else has put it there.
+
+=item session ID: its encrypted value has been changed, or is not this session's
+
+=item session ID: its encrypted value is cut short
+
+=item session ID: it is encrypted in a format N that is not known
+
+C<tie>: what the server holds is not what was stored. Somebody has written to it, or
+its memory is damaged; the last one may be of a later release.
 
 =item session ID: was stored by another serializer
 
@@ -730,7 +751,7 @@ The client flags of the item say what it is:
 
      1  a frozen hash, as of every Perl client
      2  compressed with gzip
-     8  encrypted; refused in this release
+     8  encrypted
     16  a tombstone: the session was deleted
     32  a session in another serializer's form (Apache::Session::Flex)
    128  with 16: the session has moved to another id
@@ -875,8 +896,6 @@ does, and more.
 
 =head1 LIMITS
 
-C<secret> (encryption) dies C<not yet in this release>.
-
 What has no form outside its process is not stored: code references, globs, file
 handles, and objects of perl's C<class> feature. C<save> dies with C<Can't store CODE
 items> and the like, and nothing is written; with C<$Storable::forgive_me> it warns, and
@@ -915,15 +934,26 @@ L</regenerate_id> when somebody signs in.
 
 =item Stored data
 
-Whoever can write to the servers can forge sessions; memcached asks nobody who
-they are, and sends everything in the clear. Keep it on a network of its own. What
-is read is checked against its length, C<max_depth> and C<max_size>, and code is never
+Without C<secret>, whoever can write to the servers can forge sessions, and whoever can read
+from them has all that is in them; memcached asks nobody who they are, and sends everything in
+the clear. Keep it on a network of its own. What is read is checked against its length, C<max_depth> and C<max_size>, and code is never
 compiled. But any class may be named. Where it has hooks, its module is loaded and
 C<STORABLE_thaw> or C<STORABLE_attach> is called; the methods of tied variables, and the
 C<DESTROY> and overloaded operators of any class that your program has loaded, will run:
 all on data that somebody else made. C<< classes => [] >>, or a list of your own,
 prevents that: a class that it does not name is refused before any of its code is loaded
 or run. Regular expressions are of the class C<Regexp>.
+
+=item What secret protects
+
+The data of sessions, on the servers, in C<local>, in the embedded store and on the way there: nobody
+reads it, changes it, makes it up or gives it to another session without the secret
+(XChaCha20-Poly1305, with a key that HKDF-SHA-256 makes of the secret). Ids, sizes and
+times are not hidden, nor whose session a principal's item names: whoever can list the
+server's keys has the ids, and an id is all that a cookie needs. Nor is it seen when somebody
+puts back what the same session was before, or deletes it. With C<compress_threshold> the
+size tells something of what is in it. Give each application a secret of its own. L<CGI::Session::Driver::memcache>
+and L<Apache::Session::Memorycached::Client> do not encrypt.
 
 =item Principals
 

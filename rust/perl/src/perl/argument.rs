@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session::Target;
+use session::{Secrets, Target};
 
 use crate::error::{Error, Result};
 use crate::perl::array::Array;
@@ -160,6 +160,34 @@ impl Argument<'_> {
                 Err(self.refuse(&names.join(" or ")))
             }
         }
+    }
+
+    /// Secrets: one, or a list, in which undef stands for what is not encrypted. None of them is told in an error.
+    pub(crate) fn secrets(&self) -> Result<Secrets> {
+        const TAKES: &str = "a string, or a reference to an array of strings and undef";
+        let refuse = || Error::text(format!("argument {}: takes {TAKES}", self.name));
+        if !self.value.is_defined() {
+            return Ok(Secrets::default());
+        }
+        let bytes = |value: Scalar| match value.target() {
+            Some(target) if !target.is_object() => Err(refuse()),
+            _ => value.to_bytes(self.perl),
+        };
+        let Some(list) = untied_array(self.perl, self.value)? else {
+            return Ok(Secrets::new([Some(bytes(self.value)?.as_slice())])?);
+        };
+        // A secret may be an object that overloads its text, by a sub that changes the list.
+        list.scalar().own(self.perl).mortal();
+        let values: Vec<Option<Scalar>> =
+            list.iter().map(|value| value.map(|value| value.own(self.perl).mortal())).collect();
+        let mut secrets = Vec::with_capacity(values.len());
+        for value in values {
+            secrets.push(value.filter(|value| value.is_defined()).map(bytes).transpose()?);
+        }
+        if secrets.is_empty() {
+            return Err(refuse());
+        }
+        Ok(Secrets::new(secrets.iter().map(Option::as_deref))?)
     }
 
     /// Servers as Cache::Memcached takes them (`host:port`, `[ 'host:port', weight ]`, a socket's path), and as

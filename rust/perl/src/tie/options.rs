@@ -3,7 +3,7 @@
 use session::{Config, Conflict};
 
 use crate::codec::classes::Classes;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::perl::Perl;
 use crate::perl::argument::{Argument, given, unknown, untied};
 use crate::perl::hash::Hash;
@@ -162,10 +162,7 @@ impl Options {
                     }
                 }
                 "ketama_points" => options.config.ketama_points = argument.points()?,
-                "secret" if !value.is_true(perl)? => {}
-                "secret" => {
-                    return Err(Error::text(format!("argument {name}: not yet in this release")));
-                }
+                "secret" => options.config.secrets = argument.secrets()?,
                 _ if caller == Caller::Tie => warnings.push(unknown(&name, &KNOWN)),
                 _ => {}
             }

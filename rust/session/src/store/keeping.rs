@@ -13,6 +13,7 @@ use crate::error::{Error, Result, SessionFault};
 use crate::expiry::Expiry;
 use crate::id::Id;
 use crate::principal::Principal;
+use crate::secret::Secrets;
 use crate::stats;
 use crate::wait::Wait;
 
@@ -29,8 +30,8 @@ pub struct Stored {
 
 impl Stored {
     /// The serialized session. Fails with an error that names the session where it is damaged, or encrypted.
-    pub fn body(&self, id: &Id) -> Result<Cow<'_, [u8]>> {
-        envelope::body(&self.value, self.flags).map_err(|fault| Error::session(id, fault))
+    pub fn body(&self, id: &Id, secrets: &Secrets) -> Result<Cow<'_, [u8]>> {
+        envelope::body(&self.value, self.flags, secrets.of(id)).map_err(|fault| Error::session(id, fault))
     }
 
     /// By what it was serialized.
@@ -56,8 +57,8 @@ pub struct Restore<'a> {
 
 impl<'a> Restore<'a> {
     /// The serialized session. Fails with an error that names the session where it is damaged, or encrypted.
-    pub fn body(&self) -> Result<Cow<'a, [u8]>> {
-        envelope::body(self.value, self.flags).map_err(|fault| Error::session(self.id, fault))
+    pub fn body(&self, secrets: &Secrets) -> Result<Cow<'a, [u8]>> {
+        envelope::body(self.value, self.flags, secrets.of(self.id)).map_err(|fault| Error::session(self.id, fault))
     }
 }
 

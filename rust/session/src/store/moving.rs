@@ -195,7 +195,7 @@ impl Store {
         };
         let (version, is_moved) = (item.version, envelope::is_moved(item.flags));
         let from = moving.from;
-        match envelope::open(item.value, item.flags).map_err(|fault| Error::session(from, fault))? {
+        match self.opened(from, item)? {
             Opened::Tombstone if was_in_doubt && is_moved => return Ok(Former::Buried),
             Opened::Tombstone => return Ok(Former::Deleted),
             Opened::Other => return Err(Error::session(from, not_a_session())),
@@ -265,7 +265,7 @@ impl Store {
         let key = moving.to.key();
         if let Some(item) = self.servers.get(key, None, wait)?
             && let version = item.version
-            && let Ok(Opened::Session { body, .. }) = envelope::open(item.value, item.flags)
+            && let Ok(Opened::Session { body, .. }) = self.opened(moving.to, item)
             && body == *moving.bytes
         {
             self.servers.one(Op::Delete { key, version }, wait)?;

@@ -7,10 +7,10 @@
 //! the new one. Deleting needs no lock, and wins: see [`Store::delete`].
 
 use super::tries::Tries;
-use super::{Put, Store, noted_reading, unwrap};
+use super::{Put, Store, noted_reading};
 use crate::backend::{Op, Reply, When};
 use crate::body::{Body, Loaded, Outcome, Saved};
-use crate::envelope::{self, Opened};
+use crate::envelope::Opened;
 use crate::error::{Error, Result, SessionFault};
 use crate::id::Id;
 use crate::lock::{self, Attempt, End, Lock, Taken};
@@ -68,7 +68,7 @@ impl Store {
                 let reply = reply.expect("the lock was asked for");
                 let read = Op::Get { key: id.key(), body: true, touch: None };
                 let taken = attempt.settle(&mut *self.servers, reply, read, wait);
-                taken.map(|Taken { lock, read }| (lock, with_new_version(loaded, read)))
+                taken.map(|Taken { lock, read }| (lock, self.with_new_version(id, loaded, read)))
             }
             Err(error) => {
                 attempt.give_up(&mut *self.servers);
@@ -159,7 +159,7 @@ impl Store {
             return Ok(Some(When::Missing));
         };
         let version = item.version;
-        match envelope::open(item.value, item.flags).map_err(|fault| Error::session(&id, fault))? {
+        match self.opened(&id, item)? {
             Opened::Tombstone => Ok(None),
             Opened::Other => Err(Error::session(&id, super::not_a_session())),
             Opened::Session { body, .. } if self.is_unchanged(lock, base, &body, wait)? => {
@@ -188,6 +188,14 @@ impl Store {
         stats::noted(lock::release(&mut *self.servers, lock, wait))
     }
 
+    /// What was stored, where waiting for its lock has given it a new version.
+    fn with_new_version(&self, id: &Id, loaded: Loaded, read: Option<Reply>) -> Loaded {
+        match read.and_then(Reply::into_item).map(|item| (item.version, self.opened(id, item))) {
+            Some((version, Ok(Opened::Session { body, .. }))) if *body == *loaded.body => Loaded { version, ..loaded },
+            _ => loaded,
+        }
+    }
+
     fn take_lock(&mut self, id: &Id, read: Option<Op<'_>>, wait: &mut dyn Wait) -> Result<Taken> {
         id.check_lockable(&self.config.namespace)?;
         lock::acquire(&mut *self.servers, id, &self.config, read, wait)
@@ -198,17 +206,9 @@ impl Store {
             return Ok(None);
         };
         match self.after_reading(id, item, wait)? {
-            Some(item) => unwrap(id, item),
+            Some(item) => self.unwrap(id, item),
             None => Ok(None),
         }
-    }
-}
-
-/// What was stored, where waiting for its lock has given it a new version.
-fn with_new_version(loaded: Loaded, read: Option<Reply>) -> Loaded {
-    match read.and_then(Reply::into_item).map(|item| (item.version, envelope::open(item.value, item.flags))) {
-        Some((version, Ok(Opened::Session { body, .. }))) if *body == *loaded.body => Loaded { version, ..loaded },
-        _ => loaded,
     }
 }
 

@@ -743,9 +743,15 @@ its own text.
 A session is one item. Its key is C<namespace> and the id. Its value is what
 C<Storable::nfreeze> makes of the hash, C<_session_id> included; C<$Storable::canonical>
 is followed. One thing differs: perl 5.36's booleans are written as C<1> and the
-empty string, which every Storable reads. All Storable formats from version 0.7
-on are read, in network order and in the own order of any machine with integers of
-4 or 8 bytes.
+empty string, which every Storable reads. The value begins with the version of the
+format that this perl's own Storable writes: 2.11, and 2.10 up to perl 5.26. All
+Storable formats from version 0.7 on are read, in network order and in the own order
+of any machine with integers of 4 or 8 bytes.
+
+Regular expressions are written and read on each perl. Storable itself has done so
+since perl 5.32; up to 5.26 it refuses to read them, and in 5.28 and 5.30 it confuses
+what an image refers to after one. Where 2.2.1 runs on these, keep them out of
+sessions.
 
 The client flags of the item say what it is:
 

@@ -390,6 +390,12 @@ and is no longer, are left out, where Storable makes them keys with undefined va
 
 C<store> replaces files.
 
+=item *
+
+The version of the format is that of the Storable that was there when this module was built: 2.11, and 2.10 with
+Storable 2, of perl 5.26 and before. Regular expressions are written on these perls, too, which Storable 2 neither
+writes nor reads. Storable 3.08 and 3.15, of perl 5.28 and 5.30, can't tell what an image refers to after one.
+
 =back
 
 What is there:

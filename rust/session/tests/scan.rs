@@ -473,6 +473,20 @@ fn an_old_server_is_listed_by_its_queues() {
 }
 
 #[test]
+fn a_list_may_begin_with_ok() {
+    let value = || vec![Step::Commands(1), Step::Say("VA 7 f1 c9 t-1 {O}\r\n\x05\x0b\x03\0\0\0\0\r\n")];
+    for pieces in [vec!["OK\r\nkey=abc exp=-1 la=1\nEND\r\n"], vec!["OK\r", "\n", "key=abc exp=-1 la=1\nEND\r\n"]] {
+        let list: Vec<Step> = std::iter::once(Step::Commands(1)).chain(pieces.into_iter().map(Step::Say)).collect();
+        let server = scripted(list, value());
+        let (seen, scanned) = scan(&server.config());
+        assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["abc"]);
+        assert_eq!(scanned.approximate, [] as [String; 0]);
+    }
+    let nothing = scripted(vec![Step::Commands(1), Step::Say("OK\r\nEND\r\n")], vec![Step::Silence]);
+    assert_eq!(scan(&nothing.config()).0.len(), 0);
+}
+
+#[test]
 fn faults_of_a_list_name_the_server() {
     let asked = Step::Commands(1);
     for (steps, expected) in [
@@ -494,6 +508,8 @@ fn faults_of_a_list_name_the_server() {
             "can't list its items: it knows no way to",
         ),
         (vec![asked.clone(), Step::Say("\x1b[31m\r\n")], "answered out of step: \"\\x1b[31m\""),
+        (vec![asked.clone(), Step::Say("OK\n")], "closed the connection"),
+        (vec![asked.clone(), Step::Say("OK\r\nOK\r\n")], "answered out of step: \"OK\\r\""),
         (vec![asked.clone(), Step::Say("key=%4 exp=1\n")], "answered out of step: \"key=%4 exp=1\""),
         (vec![asked.clone(), Step::Say("key=a b=c\nEND\r\nmore")], "answered out of step: \"more\""),
         (vec![asked.clone(), Step::Say("key=a b=c\nwhat\n")], "answered out of step: \"what\""),

@@ -6,7 +6,8 @@
 //!
 //! `hash` walks the table in which the server finds items, and comes by each of them once. `all`, which servers know that are too
 //! old for that, walks its queues, and misses what is in use or changes its place at that moment.
-//! A server lists to one connection at a time, and tells others that it is `BUSY`.
+//! A server lists to one connection at a time, and tells others that it is `BUSY`. From 1.6.43 on, it says `OK` before the first
+//! key.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -105,17 +106,21 @@ impl<'a> Dump<'a> {
             if self.approximate { b"lru_crawler metadump all\r\n" } else { b"lru_crawler metadump hash\r\n" };
         self.buffer.clear();
         self.socket.send(command, Deadline::after(self.patience), wait)?;
-        let line = loop {
+        let end = loop {
             if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
-                break &self.buffer[..end];
+                break end;
             }
             if self.buffer.len() > LINE {
                 return Err(out_of_step(&self.buffer));
             }
             self.socket.more(&mut self.buffer, Deadline::after(self.patience), wait)?;
         };
+        let line = &self.buffer[..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.starts_with(b"key=") || line == b"END" {
+        if line == b"OK" {
+            self.buffer.drain(..=end);
+            Ok(Answer::Begins)
+        } else if line.starts_with(b"key=") || line == b"END" {
             Ok(Answer::Begins)
         } else if line.starts_with(b"BUSY") {
             Ok(Answer::Busy)

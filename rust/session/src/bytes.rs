@@ -34,9 +34,10 @@ pub struct Bytes(Arc<Inner>);
 struct Inner {
     own: Buffer,
     stretches: Vec<Stretch>,
-    /// What the stretches are of.
+    /// What the stretches are of, in one piece: however often what was saved is patched again, no more is kept for it than
+    /// what it has stretches of.
     of: Option<Bytes>,
-    whole: OnceLock<Buffer>,
+    whole: OnceLock<Bytes>,
 }
 
 /// A part of another session's bytes.
@@ -51,7 +52,15 @@ impl Bytes {
     /// Begins bytes that are these for the most part. `memory` is what the others are written into.
     pub fn patch(&self, mut memory: Vec<u8>) -> Patch {
         memory.clear();
-        Patch { of: self.clone(), own: memory, stretches: Vec::new() }
+        Patch { of: self.in_one_piece().clone(), own: memory, stretches: Vec::new() }
+    }
+
+    /// The same bytes, put together where they lie in several pieces.
+    fn in_one_piece(&self) -> &Bytes {
+        match self.0.of {
+            None => self,
+            Some(_) => self.0.whole.get_or_init(|| self.pieces().collect::<Vec<_>>().concat().into()),
+        }
     }
 
     /// The bytes, piece by piece.
@@ -80,10 +89,7 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self.0.of {
-            None => &self.0.own,
-            Some(_) => self.0.whole.get_or_init(|| self.pieces().collect::<Vec<_>>().concat().into()),
-        }
+        &self.in_one_piece().0.own
     }
 }
 
@@ -252,5 +258,21 @@ mod tests {
         patch.append_from(&second, 1..second.len());
         drop(second);
         assert_eq!(patch.finish(), long);
+    }
+
+    #[test]
+    fn patches_of_patches_keep_nothing_of_the_former_ones() {
+        let first = long();
+        let kept = Arc::downgrade(&first.0);
+        let mut bytes = first;
+        for step in 0..1_000_u32 {
+            let mut patch = bytes.patch(Vec::new());
+            patch.append_from(&bytes, 0..LONG);
+            patch.append(&step.to_be_bytes());
+            bytes = patch.finish();
+            assert_eq!(kept.strong_count(), usize::from(step == 0), "{step}");
+        }
+        let expected = [&long()[..LONG], &999_u32.to_be_bytes()].concat();
+        assert_eq!(bytes, expected);
     }
 }

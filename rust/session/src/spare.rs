@@ -23,8 +23,11 @@ const COUNT: usize = 4;
 /// Larger ones are not kept.
 const LARGEST: usize = 256 << 10;
 
-/// The least that is made, so that one serves most sessions.
+/// The least that is made, so that one serves most sessions. Smaller ones are not kept.
 const LEAST: usize = 4 << 10;
+
+/// What is shorter than this is cheap to get from the allocator, and to hand back.
+const SHORT: usize = 1 << 10;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -44,9 +47,15 @@ pub fn take_buffer(capacity: usize) -> Vec<u8> {
     }
 }
 
+/// An empty buffer for one of what may be many values, with room for `capacity` bytes. A short one is not worth a buffer
+/// that would serve most sessions.
+pub(crate) fn take_value_buffer(capacity: usize) -> Vec<u8> {
+    if capacity < SHORT { Vec::with_capacity(capacity) } else { take_buffer(capacity) }
+}
+
 /// Takes a buffer that is done with. Where enough are kept, one that is larger takes the place of the smallest.
 pub fn give_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() == 0 || buffer.capacity() > LARGEST {
+    if buffer.capacity() < LEAST || buffer.capacity() > LARGEST {
         return;
     }
     buffer.clear();
@@ -178,13 +187,25 @@ mod tests {
 
     #[test]
     fn what_lies_behind_is_all_that_is_seen_and_the_whole_comes_back() {
-        let memory = b"VA 4\r\nbody".to_vec();
+        let mut memory = take_buffer(0);
+        memory.extend_from_slice(b"VA 4\r\nbody");
         let (address, buffer) = (memory.as_ptr(), Buffer::behind(memory, 6));
         assert_eq!(buffer, b"body");
         assert_eq!((buffer.clone().into_vec(), format!("{buffer:?}")), (b"body".to_vec(), format!("{:?}", b"body")));
         assert_eq!(Buffer::behind(vec![1], 2), b"");
         drop(buffer);
         SPARE.with(|spare| assert!(spare.borrow().iter().any(|spare| spare.as_ptr() == address)));
+    }
+
+    #[test]
+    fn short_values_take_no_more_than_they_need() {
+        for length in [0, 1, 100, SHORT - 1] {
+            let buffer = take_value_buffer(length);
+            assert!(buffer.capacity() <= length + 16, "{length}: {}", buffer.capacity());
+        }
+        give_buffer(take_value_buffer(100));
+        SPARE.with(|spare| assert!(spare.borrow().is_empty()));
+        assert!(take_value_buffer(SHORT).capacity() >= LEAST);
     }
 
     #[test]

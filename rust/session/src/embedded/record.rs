@@ -12,7 +12,7 @@
 use crate::backend::{Item, Payload, Version};
 use crate::error::EmbeddedFault;
 use crate::expiry::Expiry;
-use crate::spare::{Buffer, take_buffer};
+use crate::spare::{Buffer, take_value_buffer};
 
 /// What stands before the value.
 pub(super) const HEADER: usize = 8 + 8 + 4;
@@ -90,7 +90,7 @@ pub(super) fn split_index_key(entry: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 fn copy(value: &[u8]) -> Buffer {
-    let mut copy = take_buffer(value.len());
+    let mut copy = take_value_buffer(value.len());
     copy.extend_from_slice(value);
     copy.into()
 }

@@ -19,7 +19,7 @@ use super::socket::{Deadline, Socket};
 use super::wire::{self, Setting};
 use crate::backend::{ANY_CONNECTION, Op, Reply, Version};
 use crate::error::Fault;
-use crate::spare::{Buffer, give_buffer, take_buffer};
+use crate::spare::{Buffer, give_buffer, take_buffer, take_value_buffer};
 use crate::stats::{self, Counter};
 use crate::wait::Wait;
 
@@ -292,7 +292,7 @@ impl Connection {
             self.expected = (whole + whole / 8 + LINE).clamp(self.expected, LARGEST_BUFFER);
         }
         let here = whole.min(self.buffer.len() - self.used);
-        let mut value = take_buffer(whole.min(AHEAD.max(here)));
+        let mut value = take_value_buffer(whole.min(AHEAD.max(here)));
         value.extend_from_slice(&self.buffer[self.used..self.used + here]);
         self.used += here;
         while value.len() < whole {

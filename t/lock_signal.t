@@ -103,6 +103,7 @@ subtest 'a server that does not answer' => sub {
     my %scripts   = (
         'the answer to the lock is lost' => [ [ 'pass', [ stall => 0 ] ] ],
         'the server is silent'           => [ [ 'pass', 'silent' ], ['silent'] ],
+        'the request comes last'         => [ [ 'pass', [ held => 0.3 ] ] ],
     );
     for my $name ( sort keys %scripts ) {
         my $id      = create( $direct, a => 1 );
@@ -118,6 +119,11 @@ subtest 'a server that does not answer' => sub {
         is $@, "alarm\n", "$name: the handler's words";
         cmp_ok $took, '<', 2, 'long before the server is given up';
         note sprintf '%.1f ms after the alarm', 1e3 * ( $took - 0.1 );
+        if ( $name =~ /last/ ) {
+            ok until_true {
+                grep { $_ eq 'held' } $server->requests
+            }, 'the request has come';
+        }
         is error_of { contents( { %$direct, lock_timeout => 0 }, $id ) }, '', 'no lock is left';
     }
 };

@@ -22,6 +22,8 @@ package Fixture::Scripted;
 #     silent           no answer, the connection stays open
 #     hangup           no answer, the connection is closed
 #     [ late => 0.5 ]  the real answer, that many seconds late
+#     [ held => 0.5 ]  the request goes upstream that many seconds late, also where the client has
+#                      hung up by then; `requests` has a "held" when that is done
 #     [ cut => 7 ]     the first 7 bytes of the real answer, then closed
 #     [ stall => 7 ]   the same, but then silent
 #     [ say => "…" ]   these bytes instead, the request never reaches upstream
@@ -128,11 +130,13 @@ sub converse {
         my $has_probe = !$self->{unproven} && $request =~ s/\A\Q$PROBE\E(?=.)//s;
         $self->record($request);
         my ( $act, $with ) = map { ref $_ ? @$_ : $_ } shift @steps // $self->fault // 'pass';
+        select undef, undef, undef, $with if $act eq 'held';
         my $answer =
             $act =~ /^(?:silent|hangup|refuse)$/ ? ''
           : $act eq 'say'                        ? $with
           : $act eq 'by'                         ? $with->($request)
           :                                        ask( $upstream, $request );
+        $self->record('held') if $act eq 'held';
         ( $former, $answer ) = ( $answer, $former ) if $act eq 'former';
         $former = $answer if $act eq 'pass';
         kill KILL => getppid if $act eq 'refuse';

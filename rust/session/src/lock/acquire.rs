@@ -32,8 +32,11 @@ use crate::wait::{NoWait, Wait};
 /// former holder: longer than a request lasts. All that share a server must agree on it.
 const KEPT: u64 = 300;
 
-/// What is left to say when we have given up takes this long at most.
+/// What is left to say when we have given up takes this long at most, each time that it is waited for.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(10);
+
+/// How long, in seconds, a request may be under way that nobody waits for any more.
+const UNDER_WAY: u64 = 10;
 
 /// A lock of one second could be over at once, as the server counts whole ones.
 const SHORTEST: u64 = 2;
@@ -268,8 +271,24 @@ impl<'a> Attempt<'a> {
     /// over.
     pub(crate) fn give_up(&self, backend: &mut dyn Backend) {
         backend.hurry(Some(GOODBYE));
-        let _ = self.leave(backend, &mut NoWait);
+        let _ = self.take_back(backend);
         backend.hurry(None);
+    }
+
+    /// What was asked for may not have arrived, for it went over another connection. An item that says
+    /// that we are done keeps it from making one that nobody would end.
+    fn take_back(&self, backend: &mut dyn Backend) -> Result<()> {
+        let (key, line) = (self.id.lock_key(), self.token.is_done());
+        let done = format!("{}{line}", self.text);
+        let append = Op::Append { key, bytes: line.as_bytes(), after: None };
+        let (value, expiry) = (done.as_bytes().into(), Expiry::fixed(UNDER_WAY));
+        let add = Op::Store { key, value, flags: 0, expiry, when: When::Missing };
+        for op in [append, add, append] {
+            if matches!(backend.one(op, &mut NoWait)?, Reply::Stored(_)) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn write<'t>(&self, text: &'t str, when: When) -> Op<'t>

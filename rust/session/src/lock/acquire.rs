@@ -32,8 +32,9 @@ use crate::wait::{NoWait, Wait};
 /// former holder: longer than a request lasts. All that share a server must agree on it.
 const KEPT: u64 = 300;
 
-/// What is left to say when we have given up takes this long at most, each time that it is waited for.
-pub(crate) const GOODBYE: Duration = Duration::from_millis(10);
+/// What is left to say when we have given up takes this long at most, each time that it is waited for. It goes over a new
+/// connection, which takes several round trips.
+pub(crate) const GOODBYE: Duration = Duration::from_millis(100);
 
 /// How long, in seconds, a request may be under way that nobody waits for any more.
 const UNDER_WAY: u64 = 10;

@@ -12,6 +12,7 @@ use Fixture::Backends;
 use Fixture::Memcached;
 use Fixture::Memd;
 use Fixture::Needs ();
+use Fixture::Scripted;
 use Fixture::Session;
 use Fixture::Wait;
 
@@ -117,17 +118,16 @@ subtest 'a long export is stopped' => sub {
     Fixture::Needs->import('memcached');
     my $server = Fixture::Memcached->start;
     $server->set( sprintf( '%032x', $_ ), "\x05\x0b\x03\0\0\0\0", flags => 1 ) for 1 .. 2000;
-    my $to  = "$dir/long";
-    my $pid = begin_memd( '-s', $server->address, 'export', $to );
-    until_true { glob "$dir/.memd-*" } or fail 'it begins';
-    $server->pause;
+    my $stuck = Fixture::Scripted->start( upstream => $server, fault => 'silent', at => 4, stays => 1 );
+    my $to    = "$dir/long";
+    my $pid   = begin_memd( '-s', $stuck->address, 'export', $to );
+    until_true { $stuck->requests >= 4 && glob "$dir/.memd-*" } or fail 'it begins';
     kill INT => $pid;
     my $ended  = until_true { waitpid( $pid, POSIX::WNOHANG() ) == $pid } 3;
     my $status = $? >> 8;
-    $server->resume;
     ok $ended, 'at once, though the server does not answer' or kill KILL => $pid;
-    my $is_whole = -e $to;
-    is $status, $is_whole ? 0 : 130, 'the status says so';
+    is $status, 130, 'the status says so';
+    ok !-e $to, 'there is no such file';
     is_deeply [ glob "$dir/.memd-*" ], [], 'nothing is left';
 };
 

@@ -221,5 +221,5 @@ fn a_real_server_passes() {
         scope.spawn(locked).join().unwrap();
     });
     assert_eq!(load(&mut first, &name).unwrap(), "a=3");
-    assert_eq!(server.raw(&format!("mg {name}.lock\r\n")), "EN\\r\\n");
+    assert_eq!(server.raw(&format!("get {name}.lock\r\n")), "END\\r\\n");
 }

@@ -152,4 +152,49 @@ subtest 'the end of a transaction' => sub {
     is error_of { contents( { %$direct, lock_timeout => 0 }, $id ) }, '', 'no lock is left';
 };
 
+subtest 'after a save whose answer was not waited for' => sub {
+    Fixture::Needs->import('memcached');
+    my $memcached = Fixture::Memcached->start;
+    my $direct    = { servers => [ $memcached->address ], Transaction => 1 };
+    my $id        = create( $direct, a => 1, b => 1 );
+    my $server    = Fixture::Scripted->start( upstream => $memcached, script => [ [ 'pass', [ stall => 0 ] ] ] );
+    tie my %session, 'Apache::Session::Memorycached', $id,
+      { %$direct, servers => [ $server->address ], io_timeout => 10 };
+    $session{a} = 2;
+    {
+        local $SIG{ALRM} = sub { die "alarm\n" };
+        ualarm 200_000;
+        eval { tied(%session)->save };
+        ualarm 0;
+    }
+    is $@,                                                      "alarm\n", 'it was ended';
+    is contents( { servers => $direct->{servers} }, $id )->{a}, 2,         'but has arrived';
+    $session{a} = 3;
+    is error_of { tied(%session)->save; untie %session }, '', 'that is not taken for another request\'s';
+    my $stored = contents( $direct, $id );
+    is $stored->{a}, 3, 'the next save is stored';
+    is $stored->{b}, 1, 'with what it did not change';
+};
+
+subtest 'after such a save, and another request\'s' => sub {
+    Fixture::Needs->import('memcached');
+    my $memcached = Fixture::Memcached->start;
+    my $direct    = { servers => [ $memcached->address ], Transaction => 1 };
+    my $id        = create( $direct, a => 1 );
+    my $server    = Fixture::Scripted->start( upstream => $memcached, script => [ [ 'pass', [ stall => 0 ] ] ] );
+    tie my %session, 'Apache::Session::Memorycached', $id,
+      { %$direct, servers => [ $server->address ], io_timeout => 10 };
+    $session{a} = 2;
+    {
+        local $SIG{ALRM} = sub { die "alarm\n" };
+        ualarm 200_000;
+        eval { tied(%session)->save };
+        ualarm 0;
+    }
+    change( { servers => $direct->{servers} }, $id, sub { $_[0]{other} = 1 } );
+    $session{a} = 3;
+    like error_of { tied(%session)->save }, qr/another request saved it without its lock/, 'that is an error';
+    is contents( { servers => $direct->{servers} }, $id )->{other}, 1, 'and stays';
+};
+
 done_testing;

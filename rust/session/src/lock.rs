@@ -65,8 +65,12 @@ pub(crate) use self::locked::Locked;
 
 use self::held::Held;
 use crate::backend::{Op, Version};
+use crate::bytes::Bytes;
 use crate::error::{Error, Result, SessionFault};
 use crate::id::Id;
+
+/// How many saves that were not answered are known.
+const MOST_UNANSWERED: usize = 4;
 
 /// A lock that this process has taken.
 ///
@@ -81,6 +85,8 @@ pub struct Lock {
     since: Instant,
     ttl: Duration,
     released: bool,
+    /// What was to be saved under it, where it is not known whether that was done.
+    unanswered: Vec<Bytes>,
 }
 
 /// Whether a save is the last thing that is done under a lock.
@@ -95,7 +101,7 @@ pub enum End {
 impl Lock {
     fn new(held: Arc<Held>, version: Version, since: Instant, ttl: Duration, has_queue: bool) -> Lock {
         let farewell = has_queue.then(|| held.token.is_done());
-        Lock { held, version, farewell, since, ttl, released: false }
+        Lock { held, version, farewell, since, ttl, released: false, unanswered: Vec::new() }
     }
 
     /// The session that it locks.
@@ -135,6 +141,24 @@ impl Lock {
             return Ok(());
         };
         Err(Error::session(self.id(), fault))
+    }
+
+    /// A save under it has failed, and may have been carried out all the same.
+    pub(crate) fn add_unanswered(&mut self, bytes: Bytes) {
+        if self.unanswered.len() == MOST_UNANSWERED {
+            self.unanswered.remove(0);
+        }
+        self.unanswered.push(bytes);
+    }
+
+    /// A save was answered: none that was sent before can be carried out any more.
+    pub(crate) fn forget_unanswered(&mut self) {
+        self.unanswered.clear();
+    }
+
+    /// Whether that is what one of those saves was to store.
+    pub(crate) fn is_unanswered(&self, stored: &[u8]) -> bool {
+        self.unanswered.iter().any(|bytes| **bytes == *stored)
     }
 
     /// What gives it back, as far as we know who waits. Where the version is outdated, nothing does.

@@ -92,7 +92,12 @@ impl Store {
         wait: &mut dyn Wait,
     ) -> Result<Saved> {
         let id = lock.id().clone();
+        let bytes = body.bytes.clone();
         let saved = self.save_under(&id, lock, base, body, principal, end, wait);
+        match saved {
+            Ok(_) => lock.forget_unanswered(),
+            Err(_) => lock.add_unanswered(bytes),
+        }
         self.after_saving(&id, saved, wait)
     }
 
@@ -170,7 +175,7 @@ impl Store {
     }
 
     /// Whether what is stored is what was read or saved under a lock that is still ours. So it is
-    /// where the connection was replaced that gave the versions of both.
+    /// where the connection was replaced that gave the versions of both, or a save was not answered.
     pub(super) fn is_unchanged(
         &mut self,
         lock: &mut Lock,
@@ -178,7 +183,7 @@ impl Store {
         stored: &[u8],
         wait: &mut dyn Wait,
     ) -> Result<bool> {
-        let is_same = base.is_some_and(|base| **base.stored() == *stored);
+        let is_same = base.is_some_and(|base| **base.stored() == *stored) || lock.is_unanswered(stored);
         Ok(is_same && lock.is_held() && lock::is_still_ours(&mut *self.servers, lock, wait)?)
     }
 

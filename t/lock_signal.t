@@ -153,34 +153,32 @@ subtest 'the end of a transaction' => sub {
 };
 
 subtest 'after a save whose answer was not waited for' => sub {
-    Fixture::Needs->import('memcached');
-    my $memcached = Fixture::Memcached->start;
-    my $direct    = { servers => [ $memcached->address ], Transaction => 1 };
-    my $id        = create( $direct, a => 1, b => 1 );
-    my $server    = Fixture::Scripted->start( upstream => $memcached, script => [ [ 'pass', [ stall => 0 ] ] ] );
-    tie my %session, 'Apache::Session::Memorycached', $id,
-      { %$direct, servers => [ $server->address ], io_timeout => 10 };
-    $session{a} = 2;
-    {
-        local $SIG{ALRM} = sub { die "alarm\n" };
-        ualarm 200_000;
-        eval { tied(%session)->save };
-        ualarm 0;
-    }
-    is $@,                                                      "alarm\n", 'it was ended';
-    is contents( { servers => $direct->{servers} }, $id )->{a}, 2,         'but has arrived';
-    $session{a} = 3;
-    is error_of { tied(%session)->save; untie %session }, '', 'that is not taken for another request\'s';
+    my ( $direct, $id, $session, @servers ) = saved_without_answer( a => 1, b => 1 );
+    is contents( { servers => $direct->{servers} }, $id )->{a}, 2, 'it has arrived';
+    $session->{a} = 3;
+    is error_of { tied(%$session)->save; untie %$session }, '', 'that is not taken for another request\'s';
     my $stored = contents( $direct, $id );
     is $stored->{a}, 3, 'the next save is stored';
     is $stored->{b}, 1, 'with what it did not change';
 };
 
 subtest 'after such a save, and another request\'s' => sub {
+    my ( $direct, $id, $session, @servers ) = saved_without_answer( a => 1 );
+    change( { servers => $direct->{servers} }, $id, sub { $_[0]{other} = 1 } );
+    $session->{a} = 3;
+    like error_of { tied(%$session)->save }, qr/another request saved it without its lock/, 'that is an error';
+    is contents( { servers => $direct->{servers} }, $id )->{other}, 1, 'and stays';
+    undef $session;    # while there are its servers
+};
+
+# A session in a transaction whose save of `a` as 2 was ended by a handler, before its answer came: the arguments that lead
+# straight to its server, its id, and the tied hash.
+sub saved_without_answer {
+    my (%data) = @_;
     Fixture::Needs->import('memcached');
     my $memcached = Fixture::Memcached->start;
     my $direct    = { servers => [ $memcached->address ], Transaction => 1 };
-    my $id        = create( $direct, a => 1 );
+    my $id        = create( $direct, %data );
     my $server    = Fixture::Scripted->start( upstream => $memcached, script => [ [ 'pass', [ stall => 0 ] ] ] );
     tie my %session, 'Apache::Session::Memorycached', $id,
       { %$direct, servers => [ $server->address ], io_timeout => 10 };
@@ -191,10 +189,10 @@ subtest 'after such a save, and another request\'s' => sub {
         eval { tied(%session)->save };
         ualarm 0;
     }
-    change( { servers => $direct->{servers} }, $id, sub { $_[0]{other} = 1 } );
-    $session{a} = 3;
-    like error_of { tied(%session)->save }, qr/another request saved it without its lock/, 'that is an error';
-    is contents( { servers => $direct->{servers} }, $id )->{other}, 1, 'and stays';
-};
+    is $@, "alarm\n", 'the save was ended';
+
+    # The servers live as long as these.
+    return ( $direct, $id, \%session, $memcached, $server );
+}
 
 done_testing;

@@ -30,7 +30,8 @@ on_each_backend {
             is contents( $arguments, $id )->{text}, 'confidential ' x 100, 'read';
             change( $arguments, $id, sub { $_[0]{cart}{pens}[1] = 'blue' } );
             is_deeply contents( $arguments, $id )->{cart}, { pens => [ 'red', 'blue' ] }, 'changed below the top level';
-            tie my %session, $CLASS, $id, $arguments;
+            my %session;
+            tie %session, $CLASS, $id, $arguments;
             my $new = tied(%session)->regenerate_id;
             untie %session;
             is_deeply contents( $arguments, $new )->{cart}, { pens => [ 'red', 'blue' ] }, 'moved';
@@ -74,7 +75,8 @@ on_each_backend {
 
     subtest 'two requests at once' => sub {
         my $id = create( $sealed, a => 1, b => 1 );
-        tie my %one, $CLASS, $id, $sealed;
+        my %one;
+        tie %one, $CLASS, $id, $sealed;
         change( $sealed, $id, sub { $_[0]{a} = 2 } );
         $one{b} = 2;
         untie %one;

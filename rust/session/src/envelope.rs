@@ -109,9 +109,9 @@ pub(crate) fn seal(
         Encoding::Storable => STORABLE,
         Encoding::Opaque => OPAQUE,
     };
-    // Compressing looks at the whole.
-    let is_long = threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold);
-    let (value, flags) = match if is_long { compress(body, threshold) } else { None } {
+    // Only what is compressed has to be in one piece.
+    let small = is_to_compress(body.len(), threshold).then(|| smaller(body)).flatten();
+    let (value, flags) = match small {
         Some(small) => (small.into(), flags | GZIP),
         None => (body.clone(), flags),
     };
@@ -123,9 +123,15 @@ pub(crate) fn seal(
 
 /// The same bytes gzip'd, where `threshold` asks for it and it saves enough.
 pub(crate) fn compress(body: &[u8], threshold: Option<usize>) -> Option<Vec<u8>> {
-    if !threshold.is_some_and(|threshold| threshold > 0 && body.len() >= threshold) {
-        return None;
-    }
+    is_to_compress(body.len(), threshold).then(|| smaller(body)).flatten()
+}
+
+fn is_to_compress(len: usize, threshold: Option<usize>) -> bool {
+    threshold.is_some_and(|threshold| threshold > 0 && len >= threshold)
+}
+
+/// The same bytes gzip'd, where it saves enough.
+fn smaller(body: &[u8]) -> Option<Vec<u8>> {
     deflate(body).filter(|small| small.len() < body.len() - body.len() / 5)
 }
 
